@@ -28,8 +28,8 @@ static void args_from_record(struct otr_candidate *who, const struct otr_ev_proc
 	who->args_len = n;
 }
 
-/* A process that ends while it is looked at has an executable in /proc for longer than arguments:
- * what its exec was told stands in for what is missing. */
+/* When a process ends, /proc loses its arguments before its executable: what is missing is taken
+ * from the record of its exec. */
 static void complete(struct otr_candidate *who, const struct otr_ev_proc *exec)
 {
 	if (!who->exe[0])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* doctor_shim.c - tries to load the library into a program. */
+/* doctor_shim.c - `otrace doctor`: can the library be loaded into a program? */
 
 #include <fcntl.h>
 #include <limits.h>
@@ -17,23 +17,23 @@
 /* True if `true`, run with the library in it, succeeds and writes nothing to standard error. */
 static bool loads(const char *library)
 {
-	int complaints[2], status = -1;
+	int errors[2], status = -1;
 	char one;
 	ssize_t n;
 	pid_t pid;
 
-	if (pipe2(complaints, O_CLOEXEC))
+	if (pipe2(errors, O_CLOEXEC))
 		return false;
 	pid = fork();
 	if (!pid) {
-		dup2(complaints[1], STDERR_FILENO);
+		dup2(errors[1], STDERR_FILENO);
 		otr_launch_environment(library, "none.none", true);
 		execlp("true", "true", (char *)NULL);
 		_exit(127);
 	}
-	close(complaints[1]);
-	n = read(complaints[0], &one, 1);
-	close(complaints[0]);
+	close(errors[1]);
+	n = read(errors[0], &one, 1);
+	close(errors[0]);
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 && n == 0;
 }
 
@@ -52,6 +52,6 @@ void otr_doctor_shim(struct otr_check *ck)
 	}
 	ck->state = OTR_HEALTH_LIMITED;
 	snprintf(ck->consequence, sizeof(ck->consequence),
-		 "run needs privilege; no traceparent is put on requests");
+		 "run needs privilege; no traceparent is put into requests");
 	snprintf(ck->fix, sizeof(ck->fix), "make install");
 }

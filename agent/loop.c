@@ -16,13 +16,13 @@ static sigset_t before;
 
 int otr_loop_init(struct otr_loop *loop)
 {
-	static const int ours[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+	static const int handled[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 	sigset_t set;
 
 	*loop = (struct otr_loop){.signals = -1, .child = -1, .wait_ms = 10};
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		sigaddset(&set, ours[i]);
+	for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
+		sigaddset(&set, handled[i]);
 	loop->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (loop->signals < 0)
 		return -errno;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* notseen.c - traffic that was not understood. protocol_name.c names its protocol, if the first
- * bytes show it. */
+/* notseen.c - traffic that was not understood, and why; see notseen.h. protocol_name.c names its
+ * protocol, if the first bytes show it. */
 
 #include "agent/notseen.h"
 
@@ -23,8 +23,8 @@
 #include "agent/uncarried.h"
 #include "bpf/ring.h"
 
-#define FIRST_NS (10 * OTR_NS_PER_S)
-#define EACH_NS	 (60 * OTR_NS_PER_S)
+#define FIRST_NS (10 * OTR_NS_PER_S) /* time of the first notice, if no request was understood */
+#define EACH_NS	 (60 * OTR_NS_PER_S) /* between notices */
 #define ROWS_MAX 32
 
 struct row { /* connections of one process to one peer that were not understood */
@@ -44,7 +44,7 @@ struct table {
 
 struct otr_notseen {
 	struct table ended; /* connections that are over */
-	struct table all;   /* these and those that are open, as printed last */
+	struct table all;   /* these and the open ones, as last printed */
 	struct otr_uncarried_table programs;
 	uint64_t next_ns;
 	struct otr_buf text;
@@ -85,7 +85,7 @@ static const char *reason_of(const struct otr_stream_stat *stat)
 	why = otr_protocol_unread(slice_of(&stat->first), slice_of(&stat->answer));
 	if (why)
 		return why;
-	return stat->proto ? "the parser gave up" : "unknown protocol";
+	return stat->proto ? "its bytes are not valid in their protocol" : "unknown protocol";
 }
 
 static void peer_name(const struct otr_ev_conn *cn, char *out, size_t size)
@@ -258,7 +258,7 @@ bool otr_notseen_ring(uint32_t tgid, char *out, size_t size)
 		return false;
 	otr_procfs_title(tgid, title, sizeof(title));
 	snprintf(out, size,
-		 "%.60s (pid %u) uses io_uring: bytes that it moves that way are "
+		 "%.60s (pid %u) uses io_uring: bytes that it moves by io_uring are "
 		 "counted, not read\nall other traffic is traced",
 		 title, tgid);
 	return true;

@@ -159,8 +159,8 @@ const char *otr_pace_line(struct otr_pace *p)
 	if (!g->thin_ns)
 		return NULL;
 	snprintf(p->line, sizeof(p->line),
-		 "over --cpu-budget %s for %.0f s: traced for %.1f s of it, in "
-		 "pieces; the rest is lost below",
+		 "over --cpu-budget %s for %.0f s: traced for %.1f s of "
+		 "that; other requests are lost, see below",
 		 budget(g, word), (double)g->thin_ns / 1e9, (double)g->seen_ns / 1e9);
 	return p->line;
 }

@@ -264,7 +264,7 @@ int otr_session_open(struct otr_session **out, const struct otr_session_config *
 	int rc = 0;
 
 	if (!s || otr_traced_set_new(&s->traced) || otr_merge_new(&s->merge, MERGE_BYTES)) {
-		otr_err_set(err, "out of memory");
+		otr_err_set(err, "cannot begin a session: out of memory");
 		return -ENOMEM;
 	}
 	s->cfg = *cfg;
@@ -303,7 +303,8 @@ void otr_session_confine(struct otr_session *s, bool child)
 		needs |= OTR_CONFINE_ADOPT;
 	rc = otr_confine(needs);
 	if (rc && s->cfg.cfg->verbose) /* `otrace doctor` says so, too */
-		otr_log(OTR_LOG_WARN, "not confined: %s", strerror(-rc));
+		otr_log(OTR_LOG_WARN, "otrace keeps its privileges: it cannot confine itself: %s",
+			strerror(-rc));
 }
 
 const char *otr_session_join(const struct otr_session *s)

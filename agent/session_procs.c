@@ -27,10 +27,10 @@ void otr_session_check_pairs(struct otr_session *s, const struct otr_event *ev)
 	struct otr_slice bad, env = {meta->text, meta->len};
 	char text[300];
 
-	if (!s->cfg.cfg->verbose || s->told_bad_pair || meta->key != OTR_META_ENV ||
+	if (!s->cfg.cfg->verbose || s->noticed_bad_pair || meta->key != OTR_META_ENV ||
 	    otr_name_pairs(otr_name_env(env, "OTEL_RESOURCE_ATTRIBUTES"), NULL, NULL, &bad))
 		return;
-	s->told_bad_pair = true;
+	s->noticed_bad_pair = true;
 	snprintf(text, sizeof(text),
 		 "OTEL_RESOURCE_ATTRIBUTES of process %u: `%.*s` is ignored\n"
 		 "right: KEY=VALUE,KEY=VALUE, with %%2C for a comma and %%25 for a %%",
@@ -88,7 +88,7 @@ static void adopt(struct otr_session *s, uint32_t tgid)
 		return;
 	snprintf(text, sizeof(text), "process %u is traced by kernel probes alone: %s", tgid,
 		 is == OTR_ADOPT_HELD ? "another agent reads its library"
-				      : "its library can be read with CAP_SYS_ADMIN alone");
+				      : "only an agent with CAP_SYS_ADMIN can read its library");
 	otr_sinks_notice(s->cfg.sinks, text);
 }
 

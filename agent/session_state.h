@@ -28,8 +28,8 @@ struct otr_session {
 	uint64_t searched_ns;		   /* when rings were looked for last */
 	uint32_t apart[OTR_SESSION_APART]; /* found then; they may offer a ring still */
 	size_t n_apart;
-	bool told_bad_pair; /* a pair of an OTEL_RESOURCE_ATTRIBUTES that is ignored was noticed */
-	bool started;	    /* otr_session_start() was called */
+	bool noticed_bad_pair; /* a pair of an OTEL_RESOURCE_ATTRIBUTES that is ignored was noticed */
+	bool started;	       /* otr_session_start() was called */
 
 	/* Only during otr_session_listeners(). */
 	void (*on_listener)(void *arg, uint32_t tgid, uint16_t port);

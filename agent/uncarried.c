@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* uncarried.c - programs that do not carry the library; see uncarried.h. */
+/* uncarried.c - programs into which the library is not loaded; see uncarried.h. */
 
 #include "agent/uncarried.h"
 
@@ -9,6 +9,7 @@
 #include "agent/base/buf.h"
 #include "bpf/ring.h"
 
+/* What the user can do. */
 enum step {
 	STEP_NONE,
 	STEP_PROBES,
@@ -27,24 +28,24 @@ static const struct words words[] = {
 	 STEP_PROBES},
 	{OTR_UNCARRIED_GO, "Go program: its system calls bypass the library", STEP_PROBES},
 	{OTR_UNCARRIED_32BIT,
-	 "32-bit program: its bytes are not read, and what it starts does not "
-	 "carry the library",
+	 "32-bit program: its bytes are not read, and programs that it starts do "
+	 "not load the library",
 	 STEP_64BIT},
 	{OTR_UNCARRIED_SETUID,
 	 "runs with rights of its own (set-uid, set-gid, capabilities): its "
-	 "loader takes no library",
+	 "loader ignores LD_PRELOAD",
 	 STEP_PROBES},
 	{OTR_UNCARRIED_PRELOAD, "its LD_PRELOAD does not name the library", STEP_PASS_ON},
 	{OTR_UNCARRIED_CLEARED, "its environment was cleared: it does not load the library",
 	 STEP_PASS_ON},
-	{OTR_UNCARRIED_ROOT, "under its root directory there is no libotrace.so", STEP_PROBES},
+	{OTR_UNCARRIED_ROOT, "its root directory (chroot) has no libotrace.so", STEP_PROBES},
 	{OTR_UNCARRIED_APART,
-	 "its rings could not be offered: it has another network namespace "
-	 "and another root directory",
+	 "cannot reach the agent: it has another network namespace and another "
+	 "root directory",
 	 STEP_PROBES},
 	{OTR_UNCARRIED_LEFT_OUT,
-	 "uses the network, and the library leaves shells, debuggers, build tools "
-	 "and login services alone",
+	 "uses the network, but the library stays off in shells, debuggers, build "
+	 "tools and login services",
 	 STEP_PROBES},
 	{OTR_UNCARRIED_DEEP,
 	 "module opened with RTLD_DEEPBIND or dlmopen(): its calls bypass "
@@ -135,8 +136,6 @@ void otr_uncarried_print(struct otr_buf *out, const struct otr_uncarried_table *
 		print(out, &t->rows[i], root);
 	}
 	if (t->more)
-		otr_buf_printf(out,
-			       "\nand %llu starts of other programs that do not carry the "
-			       "library",
+		otr_buf_printf(out, "\nand %llu starts of other programs without the library",
 			       (unsigned long long)t->more);
 }

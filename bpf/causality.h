@@ -73,15 +73,15 @@
 
 #include "exchange.h"
 
-/* R1: the first bytes of a request, at `ref`. `mine`: the exchange last seen on st->mine.conn, or
- * NULL. `may_loop`: the socket does not block. */
+/* R1: the first bytes of a request, at `ref`. `last_ex`: the exchange last seen on
+ * st->last_read.conn, or NULL. `may_loop`: the socket does not block. */
 OTR_RULE_FN void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc,
 			      struct otr_exch *ex, const struct otr_xref *ref,
-			      const struct otr_exch *mine, int may_loop, __u64 strand, __u64 now)
+			      const struct otr_exch *last_ex, int may_loop, __u64 strand, __u64 now)
 {
 	otr_exch_end(ex, proc); /* the exchange before this one was never answered */
 	/* A blocking thread answers its first request before it reads a second one. */
-	if (!proc->go && otr_xref_open(&st->mine, mine) && st->mine.conn != ref->conn)
+	if (!proc->go && otr_xref_open(&st->last_read, last_ex) && st->last_read.conn != ref->conn)
 		OTR_PUT(proc->mux, 1);
 	OTR_PUT(ex->pos, ref->pos);
 	OTR_PUT(ex->reader, strand);
@@ -89,7 +89,7 @@ OTR_RULE_FN void otr_r1_first(struct otr_strand *st, struct otr_proc_state *proc
 	OTR_PUT(ex->open, 1);
 	__sync_fetch_and_add(&proc->open, 1);
 	__sync_fetch_and_add(&proc->starving, 1);
-	st->mine = *ref;
+	st->last_read = *ref;
 	st->blocks = !may_loop;
 	st->freed = 0;
 	st->entry_ns = now;
@@ -125,7 +125,7 @@ OTR_RULE_FN void otr_r3_answer(struct otr_strand *st, struct otr_proc_state *pro
 	if (OTR_GET(ex->inflight))
 		st->puts_off = 1;
 	/* Tasks move between threads that read requests: the process steals work. */
-	if (!proc->go && reader_is_other && st->mine.conn) {
+	if (!proc->go && reader_is_other && st->last_read.conn) {
 		otr_disagreed(proc);
 		OTR_PUT(proc->moves, 1);
 	}
@@ -340,6 +340,10 @@ OTR_RULE_FN void otr_r2_more(struct otr_strand *st, const struct otr_proc_state 
 	st->freed = conn;
 }
 
+/* A loop rounds the time until its next timer up to a millisecond, CPython twice: 8.1 ms become
+ * 9 * 0.001, which is more than 9 ms as a float, so the kernel is given 10. */
+#define OTR_ROUNDED_UP_NS 2000000
+
 /* R5: a wait for several descriptors returned `ret`. `timeout_ns` < 0: without end. `turn_ex`: the
  * exchange last seen on st->turn.conn, or NULL. */
 OTR_RULE_FN void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_ex,
@@ -374,7 +378,7 @@ OTR_RULE_FN void otr_r5_wait(struct otr_strand *st, const struct otr_exch *turn_
 	otr_set(st, 0, OTR_LEVEL_NONE, OTR_EVIDENCE_NONE);
 	st->due_ns = 0;
 	if (timeout_ns > 0)
-		st->due_ns = st->clock_ns + (__u64)timeout_ns - 1000000;
+		st->due_ns = st->clock_ns + (__u64)timeout_ns - OTR_ROUNDED_UP_NS;
 	if (!ret)
 		st->due_ns = 1; /* the timeout ran out: timers are due now */
 	st->entry_ns = now;

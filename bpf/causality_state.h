@@ -91,11 +91,11 @@ enum otr_turn { /* the exchanges whose bytes a loop read in its present turn */
 
 struct otr_strand {
 	struct otr_xref cur;
-	struct otr_xref mine; /* the request that the strand read last */
-	struct otr_xref turn; /* with OTR_TURN_ONE: the exchange of this turn */
-	__u64 freed;	      /* the connection whose answer was read last in this turn; 0: none */
-	__u64 handled;	      /* the connection handled last; each descriptor counts once */
-	__u64 entry_ns;	      /* of the last event of the strand; its next wait begins later */
+	struct otr_xref last_read; /* the request that the strand read last */
+	struct otr_xref turn;	   /* with OTR_TURN_ONE: the exchange of this turn */
+	__u64 freed;	/* the connection whose answer was read last in this turn; 0: none */
+	__u64 handled;	/* the connection handled last; each descriptor counts once */
+	__u64 entry_ns; /* of the last event of the strand; its next wait begins later */
 	__u64 due_ns;	/* from this time on a timer of the loop may run; 0: no timer is set */
 	__u64 clock_ns; /* the loop has read the clock for its next timeout at this time or later */
 	__u64 turn_ns;	/* when the last real wait returned; 0: none was seen */

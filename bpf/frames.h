@@ -4,8 +4,7 @@
 
 /*
  * frames.h - what a source knows about protocols from their first bytes, and the walk along the
- * frames of HTTP/2 (RFC 9113, 4.1), which tells the payload of DATA, which is not copied, from
- * all else:
+ * frames of HTTP/2 (RFC 9113, 4.1): the payload of DATA is not copied, all other bytes are:
  *
  *	| length 24 | type 8 | flags 8 | stream 32 | length bytes of payload | ..
  *

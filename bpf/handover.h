@@ -58,7 +58,7 @@ OTR_RULE_FN int otr_r6c_woken(const struct otr_strand *waker, struct otr_proc_st
 {
 	if (OTR_GET(proc->mux) || OTR_GET(proc->moves))
 		return 0;
-	if (waker->mine.conn || asking) {
+	if (waker->last_read.conn || asking) {
 		proc->relays = OTR_DOUBT_AFTER_RELAY;
 		return 0;
 	}

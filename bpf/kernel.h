@@ -298,6 +298,13 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
+/* The context of the classic tracepoints syscalls:sys_exit_*, which is the same in all kernels. */
+struct otr_sys_exit {
+	__u64 common;
+	long id;
+	long ret;
+};
+
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>

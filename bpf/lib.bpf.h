@@ -46,7 +46,7 @@ static __always_inline int otr_has_lib(struct otr_task *t)
 }
 
 /* The process executes another program, or has ended. */
-static __always_inline void otr_lib_gone(const struct otr_task *t)
+static __always_inline void otr_lib_remove(const struct otr_task *t)
 {
 	__u32 tgid = t->tgid;
 

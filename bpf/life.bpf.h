@@ -29,7 +29,7 @@ OTR_GLOBAL int otr_connecting(struct otr_task *t, struct otr_bpf_conn *c)
 	st = otr_strand_now(t, &strand);
 	c->dialer = strand;
 	c->dialed_ns = bpf_ktime_get_ns();
-	c->lib_tells = otr_has_lib(t) != 0;
+	c->lib_reports = otr_has_lib(t) != 0;
 	if (proc && st) {
 		otr_refresh(st, otr_exch_of(st->cur.conn));
 		if (c->nonblock && !t->go_goid) {
@@ -111,7 +111,7 @@ static __always_inline void otr_refused(struct sock *sk, struct otr_bpf_conn *c)
 		c->error = ECANCELED; /* closed while connect() was under way */
 	if (!c->inode)
 		c->inode = otr_sock_inode(sk);
-	if (!c->lib_tells && c->dialed_ns)
+	if (!c->lib_reports && c->dialed_ns)
 		otr_emit_failed(sk, c);
 }
 

@@ -77,11 +77,11 @@ struct otr_bpf_conn {
 	__u8 pair;	/* an unnamed AF_UNIX pair: a notify slot (R9) */
 	__u8 nonblock;
 	__u8 seen_open;
-	__u8 shed;	 /* the present exchange is shed, to keep the CPU budget */
-	__u8 opening;	 /* enum otr_opening */
-	__u8 by_lib;	 /* enum otr_by_lib */
-	__u8 dialed_why; /* enum otr_evidence */
-	__u8 lib_tells;	 /* the library reports whether connect() fails */
+	__u8 shed;	  /* the present exchange is shed, to keep the CPU budget */
+	__u8 opening;	  /* enum otr_opening */
+	__u8 by_lib;	  /* enum otr_by_lib */
+	__u8 dialed_why;  /* enum otr_evidence */
+	__u8 lib_reports; /* the library reports whether connect() fails */
 	__u8 pad[3];
 };
 

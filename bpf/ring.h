@@ -129,7 +129,7 @@ struct otr_ring {
 	__u32 paused; /* 1: requests that begin now are shed, each with its answer */
 	/* 0: no source gives late evidence (R6c); 1: the kernel side can, and has given none yet;
 	 * after that, another number with each evidence. */
-	__u32 late;
+	__u32 late_evidence;
 	__u32 gen; /* when it changes, the process forgets its connections (ring/reader_change.c) */
 	__u32 pad2;
 	/* The agent that reads, set by compare-and-swap (0: none), and when it renewed its lease

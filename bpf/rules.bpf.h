@@ -125,7 +125,8 @@ OTR_GLOBAL int otr_rule_request(struct otr_task *t, struct otr_strand *st, struc
 		ex->tgid = t->tgid;
 		/* The request before may be of the same connection: then the rule asks for none. */
 		otr_r1_first(st, proc, ex, &ref,
-			     st->mine.conn == ref.conn ? NULL : otr_exch_of(st->mine.conn),
+			     st->last_read.conn == ref.conn ? NULL
+							    : otr_exch_of(st->last_read.conn),
 			     c->nonblock && !proc->go, strand, mv->now);
 	} else {
 		ref.pos = c->flow[OTR_DIR_IN].pos;

@@ -135,7 +135,7 @@ int BPF_PROG(otr_exec, struct task_struct *task, int old_pid, struct linux_binpr
 		__builtin_memset(&t->work, 0, sizeof(t->work));
 		t->tid = otr_tid_of(task);
 		t->go_goid = 0;
-		otr_lib_gone(t);
+		otr_lib_remove(t);
 		bpf_map_delete_elem(&otr_proc_states, &t->tgid);
 	}
 	if (otr_ctl.trials && (!t || t->trial_ns))
@@ -167,7 +167,7 @@ int BPF_PROG(otr_exit, struct task_struct *task)
 	otr_hit(OTR_HIT_LIFE);
 	bpf_map_delete_elem(&otr_proc_states, &t->tgid);
 	bpf_map_delete_elem(&otr_targets, &t->tgid);
-	otr_lib_gone(t);
+	otr_lib_remove(t);
 	pr = otr_reserve_fact(sizeof(*pr));
 	if (!pr)
 		return 0;

@@ -12,12 +12,6 @@
 #include "data.bpf.h"
 #include "fd.bpf.h"
 
-struct otr_sys_exit {
-	__u64 common;
-	long id;
-	long ret;
-};
-
 static __always_inline struct otr_bpf_conn *known(struct sock *sk)
 {
 	__u64 key = (__u64)sk;

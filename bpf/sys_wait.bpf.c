@@ -11,12 +11,6 @@
 #include "fd.bpf.h"
 #include "move.bpf.h"
 
-struct otr_sys_exit {
-	__u64 common;
-	long id;
-	long ret;
-};
-
 static __always_inline int wait_many(struct otr_task *t, __s64 timeout_ns, long ret)
 {
 	struct otr_strand *st = &t->strand;

@@ -12,17 +12,18 @@
  * sockets wake a worker in the midst of its work, and say nothing about where that work began. A
  * thread that reads requests itself does no work for others.
  *
- * Where nobody slept, the border between two jobs cannot be seen: the asking thread did not sleep
- * since its work was done already, the worker did not since it had more work. So only the last
- * request that a worker sent is for the sleeper. (Python pool, 16 clients, immediate answers: 136
- * of 9,682 parents were wrong before.) That the sleeper also woke the worker says little: it may
- * have done so for an earlier request, the worker may find another's job before that one in the
- * queue, and who waits for that job may be late on a busy machine. otr_r6c_since() says when more
- * than the last request is claimed. (C pool whose handlers are late: 1 to 8 of 4,000 before.)
+ * If neither thread sleeps, the border between two jobs cannot be seen: the asking thread does not
+ * sleep if its work is done already, the worker does not if it has more work. So only the last
+ * request that a worker sent is for the sleeper. (If all of them are claimed, 136 of 9,682 parents
+ * are wrong in a Python pool with 16 clients and immediate answers.) It says little that the sleeper
+ * also woke the worker: it may have done so for an earlier request, the worker may find another job
+ * before that one in the queue, and the thread that waits for that job may be late on a busy machine.
+ * otr_r6c_since() says when more than the last request is claimed. (Without that rule 1 to 8 of 4,000
+ * are wrong in a C pool whose handlers are late.)
  *
  * The lock of an interpreter that is passed to the next thread in a queue (Ruby) looks the same;
- * causality.h says how it is told apart. (puma, 64 clients: 600 of 695 parents were wrong
- * before.)
+ * causality.h says how the two are distinguished. (If they are not, 600 of 695 parents are wrong in
+ * puma with 64 clients.)
  */
 
 #include "emit.bpf.h"
@@ -131,7 +132,7 @@ SEC("tp_btf/sched_waking")
 int BPF_PROG(otr_waking, struct task_struct *task)
 {
 	struct otr_task *woken, *waker;
-	struct pt_regs *regs, *mine;
+	struct pt_regs *regs, *own_regs;
 	struct otr_proc_state *proc;
 	struct otr_exch *ex;
 	__u64 now;
@@ -144,9 +145,9 @@ int BPF_PROG(otr_waking, struct task_struct *task)
 	if (!in_futex(regs))
 		return 0;
 	waker = otr_task_now();
-	mine = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	if (!waker || waker == woken || waker->tgid != woken->tgid || !in_futex(mine) ||
-	    OTR_ARG0(mine) != OTR_ARG0(regs))
+	own_regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	if (!waker || waker == woken || waker->tgid != woken->tgid || !in_futex(own_regs) ||
+	    OTR_ARG0(own_regs) != OTR_ARG0(regs))
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (!waits_long(regs, now))

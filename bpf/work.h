@@ -3,7 +3,7 @@
 #define OTR_WORK_H
 
 /* work.h - R6c: which of the requests that a worker sent were for the job that has just ended.
- * causality.h says what the rule is; wake.bpf.c calls this. Told as stories in
+ * causality.h says what the rule is; wake.bpf.c calls this. Its stories are in
  * tests/unit/work_test.c. */
 
 #include "causality_state.h"
@@ -13,8 +13,8 @@
 
 /*
  * R6c: what a strand did in the job it may be at. A border between two jobs is seen where the
- * strand slept, and where it woke the one who waited for the job. It is not seen where nobody
- * slept: the next job was there already, and nobody waited yet for the last one.
+ * strand slept, and where it woke the thread that waited for the job. It is not seen where
+ * neither slept: the next job was there already, and no thread waited yet for the last one.
  */
 struct otr_work {
 	__u64 woken_ns; /* the last border that was seen */

@@ -7,8 +7,7 @@
  * spans by protobuf-c, and otlp_test.c compares the bytes. Everything is written from the end to
  * the front (pbuf.h), so functions write the last field first.
  *
- * Every string is made valid UTF-8: a byte that is none, or a NUL, becomes U+FFFD, since
- * receivers refuse a whole request for one bad string.
+ * Texts and attributes: agent/span/attr_wire.h.
  */
 
 #include "exporters/otlp_encode.h"
@@ -18,9 +17,11 @@
 
 #include "agent/base/slice.h"
 #include "agent/base/version.h"
-#include "agent/resource/utf8.h"
+#include "agent/span/attr_block.h"
+#include "agent/span/attr_wire.h"
 #include "agent/span/resource.h"
 #include "agent/span/span.h"
+#include "bpf/event.h"
 
 enum { /* otlp.proto */
 	REQUEST_RESOURCE_SPANS = 1,
@@ -33,23 +34,15 @@ enum { /* otlp.proto */
 	SCOPE_SPANS_SCHEMA_URL = 3,
 	SCOPE_NAME = 1,
 	SCOPE_VERSION = 2,
-	KEY_VALUE_KEY = 1,
-	KEY_VALUE_VALUE = 2,
-	VALUE_STRING = 1,
-	VALUE_BOOL = 2,
-	VALUE_INT = 3,
-	VALUE_DOUBLE = 4,
-	VALUE_ARRAY = 5,
-	ARRAY_VALUES = 1,
 	SPAN_TRACE_ID = 1,
 	SPAN_SPAN_ID = 2,
 	SPAN_TRACE_STATE = 3,
 	SPAN_PARENT_ID = 4,
-	SPAN_NAME = 5,
+	SPAN_NAME = OTR_WIRE_SPAN_NAME,
 	SPAN_KIND = 6,
 	SPAN_START = 7,
 	SPAN_END = 8,
-	SPAN_ATTRIBUTES = 9,
+	SPAN_ATTRIBUTES = OTR_WIRE_SPAN_ATTRIBUTES,
 	SPAN_LINKS = 13,
 	SPAN_STATUS = 15,
 	SPAN_FLAGS = 16,
@@ -62,129 +55,22 @@ enum { /* otlp.proto */
 
 #define STATUS_CODE_ERROR 2
 
-/* ---- upper bounds of encoded sizes ---- */
+/* ---- encoding ---- */
 
-static size_t text_max(struct otr_slice s)
-{
-	return OTR_PBUF_TAG_MAX + OTR_UTF8_COPY_MAX(s.len);
-}
-
-static size_t attrs_max(const struct otr_attr *at, size_t n)
+static size_t blocks_bytes(const struct otr_span *sp)
 {
 	size_t sum = 0;
 
-	for (const struct otr_attr *end = at + n; at < end; at++) {
-		sum += 128; /* tags, lengths, and a key that otrace defines */
-		if (at->key == OTR_KEY_CUSTOM)
-			sum += text_max(at->name);
-		if (at->type == OTR_ATTR_STRING)
-			sum += text_max(at->string);
-		else if (at->type == OTR_ATTR_STRINGS) /* at most one string for each byte */
-			sum += (at->string.len + 1) * (2 * OTR_PBUF_TAG_MAX + 3);
-	}
+	for (uint16_t i = 0; i < sp->n_blocks; i++)
+		sum += sp->blocks[i]->wire.len;
 	return sum;
 }
 
 static size_t span_max(const struct otr_span *sp)
 {
-	return 512 + text_max(sp->name) + text_max(sp->trace_state) + text_max(sp->status_text) +
-	       attrs_max(sp->attrs, sp->n_attrs) + sp->n_links * 256u;
-}
-
-/* ---- encoding ---- */
-
-/* The bytes of a string, without tag and length. */
-static void put_chars(struct otr_pbuf *w, struct otr_slice s)
-{
-	size_t max, n;
-
-	if (otr_utf8_valid(s) == s.len) {
-		otr_pbuf_bytes(w, s.data, s.len);
-		return;
-	}
-	max = OTR_UTF8_COPY_MAX(s.len);
-	n = otr_utf8_copy(w->data + w->at - max, s);
-	memmove(w->data + w->at - n, w->data + w->at - max, n);
-	w->at -= n;
-}
-
-static void put_text_or_empty(struct otr_pbuf *w, unsigned int field, struct otr_slice s)
-{
-	size_t from = otr_pbuf_len(w);
-
-	if (s.len)
-		put_chars(w, s);
-	otr_pbuf_close(w, field, from);
-}
-
-static void put_text(struct otr_pbuf *w, unsigned int field, struct otr_slice s)
-{
-	if (s.len)
-		put_text_or_empty(w, field, s);
-}
-
-/* Writes an array of the strings of `s`, which are parted by NULs. */
-static void put_strings(struct otr_pbuf *w, struct otr_slice s)
-{
-	size_t list = otr_pbuf_len(w), value, end = s.len, at;
-
-	if (end && !s.data[end - 1])
-		end--; /* the NUL that ends the last string */
-	for (bool more = s.len > 0; more; end = at ? at - 1 : 0) {
-		for (at = end; at && s.data[at - 1];)
-			at--;
-		value = otr_pbuf_len(w);
-		put_text_or_empty(w, VALUE_STRING, otr_slice_sub(s, at, end - at));
-		otr_pbuf_close(w, ARRAY_VALUES, value);
-		more = at > 0;
-	}
-	otr_pbuf_close(w, VALUE_ARRAY, list);
-}
-
-static void put_value(struct otr_pbuf *w, const struct otr_attr *at)
-{
-	uint64_t bits;
-
-	switch ((enum otr_attr_type)at->type) {
-	case OTR_ATTR_STRING:
-		put_text_or_empty(w, VALUE_STRING, at->string);
-		break;
-	case OTR_ATTR_INT:
-		otr_pbuf_number(w, VALUE_INT, (uint64_t)at->integer);
-		break;
-	case OTR_ATTR_BOOL:
-		otr_pbuf_number(w, VALUE_BOOL, at->boolean);
-		break;
-	case OTR_ATTR_DOUBLE:
-		memcpy(&bits, &at->real, sizeof(bits));
-		otr_pbuf_fixed64(w, VALUE_DOUBLE, bits);
-		break;
-	case OTR_ATTR_STRINGS:
-		put_strings(w, at->string);
-		break;
-	}
-}
-
-static void put_attr(struct otr_pbuf *w, unsigned int field, const struct otr_attr *at)
-{
-	size_t from = otr_pbuf_len(w), value = from;
-	struct otr_slice key;
-
-	put_value(w, at);
-	otr_pbuf_close(w, KEY_VALUE_VALUE, value);
-	if (at->key == OTR_KEY_CUSTOM) {
-		put_text(w, KEY_VALUE_KEY, at->name);
-	} else {
-		key = otr_key_slice(at->key);
-		otr_pbuf_string(w, KEY_VALUE_KEY, key.data, key.len);
-	}
-	otr_pbuf_close(w, field, from);
-}
-
-static void put_attrs(struct otr_pbuf *w, unsigned int field, const struct otr_attr *at, size_t n)
-{
-	while (n)
-		put_attr(w, field, &at[--n]);
+	return 512 + blocks_bytes(sp) + otr_wire_text_max(sp->name) +
+	       otr_wire_text_max(sp->trace_state) + otr_wire_text_max(sp->status_text) +
+	       otr_wire_attrs_max(sp->attrs, sp->n_attrs) + sp->n_links * 256u;
 }
 
 static void put_extra(struct otr_pbuf *w, unsigned int field, enum otr_key key, const char *text)
@@ -192,16 +78,53 @@ static void put_extra(struct otr_pbuf *w, unsigned int field, enum otr_key key, 
 	const struct otr_attr at = {
 		.key = key, .type = OTR_ATTR_STRING, .string = {text, strlen(text)}};
 
-	put_attr(w, field, &at);
+	otr_wire_attr(w, field, &at);
+}
+
+#define EVIDENCE_KEY "otrace.parent.evidence"
+#define EVIDENCE_MAX 8 /* bytes of a value */
+
+/* The attribute otrace.parent.evidence in the wire format, but for the tag of its field. */
+struct evidence {
+	uint8_t len; /* of what follows, without what is not used of `value` */
+	uint8_t key_tag, key_len;
+	char key[sizeof(EVIDENCE_KEY) - 1];
+	uint8_t value_tag, value_len, string_tag, string_len;
+	char value[EVIDENCE_MAX];
+};
+
+#define TAG(field)	((field) << 3 | OTR_PBUF_LEN)
+#define EVIDENCE_LEN(n) (offsetof(struct evidence, value) - 1 + (n))
+#define ROW(id, exported)                                          \
+	[OTR_EVIDENCE_##id] = {EVIDENCE_LEN(sizeof(exported) - 1), \
+			       TAG(1),                             \
+			       sizeof(EVIDENCE_KEY) - 1,           \
+			       EVIDENCE_KEY,                       \
+			       TAG(2),                             \
+			       sizeof(exported) + 1,               \
+			       TAG(1),                             \
+			       sizeof(exported) - 1,               \
+			       exported},
+
+static const struct evidence evidence[OTR_EVIDENCE_MAX] = {
+#define OTR_EVIDENCE_ROW(id, exported, shown) ROW(id, exported)
+#include "bpf/evidence.def"
+#undef OTR_EVIDENCE_ROW
+};
+
+static void put_evidence(struct otr_pbuf *w, unsigned int field, uint8_t how)
+{
+	if (how >= OTR_EVIDENCE_MAX || !evidence[how].len)
+		return;
+	otr_pbuf_bytes(w, &evidence[how], 1u + evidence[how].len);
+	otr_pbuf_tag(w, field, OTR_PBUF_LEN);
 }
 
 static void put_link(struct otr_pbuf *w, const struct otr_link *ln)
 {
-	const char *why = otr_otlp_evidence(ln->evidence);
 	size_t from = otr_pbuf_len(w);
 
-	if (why)
-		put_extra(w, LINK_ATTRIBUTES, OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
+	put_evidence(w, LINK_ATTRIBUTES, ln->evidence);
 	otr_pbuf_string(w, LINK_SPAN_ID, ln->span_id, sizeof(ln->span_id));
 	otr_pbuf_string(w, LINK_TRACE_ID, ln->trace_id, sizeof(ln->trace_id));
 	otr_pbuf_close(w, SPAN_LINKS, from);
@@ -212,19 +135,32 @@ static void put_status(struct otr_pbuf *w, const struct otr_span *sp)
 	size_t from = otr_pbuf_len(w);
 
 	otr_pbuf_number(w, STATUS_CODE, STATUS_CODE_ERROR);
-	put_text(w, STATUS_MESSAGE, sp->status_text);
+	otr_wire_text(w, STATUS_MESSAGE, sp->status_text);
 	otr_pbuf_close(w, SPAN_STATUS, from);
+}
+
+/* Writes the attributes of the span and of its blocks. */
+static void put_blocks(struct otr_pbuf *w, const struct otr_span *sp)
+{
+	size_t end = sp->n_attrs;
+
+	for (size_t i = sp->n_blocks; i--; end = sp->block_at[i]) {
+		const struct otr_slice wire = sp->blocks[i]->wire;
+
+		if (end > sp->block_at[i])
+			otr_wire_attrs(w, SPAN_ATTRIBUTES, sp->attrs + sp->block_at[i],
+				       end - sp->block_at[i]);
+		otr_pbuf_bytes(w, wire.data, wire.len);
+	}
+	otr_wire_attrs(w, SPAN_ATTRIBUTES, sp->attrs, end);
 }
 
 static void put_span_attrs(struct otr_pbuf *w, const struct otr_span *sp)
 {
-	const char *why = otr_otlp_evidence(sp->evidence);
-
 	if (sp->cut && !otr_span_string(sp, OTR_KEY_OTRACE_CUT).len)
 		put_extra(w, SPAN_ATTRIBUTES, OTR_KEY_OTRACE_CUT, "true");
-	if (why)
-		put_extra(w, SPAN_ATTRIBUTES, OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
-	put_attrs(w, SPAN_ATTRIBUTES, sp->attrs, sp->n_attrs);
+	put_evidence(w, SPAN_ATTRIBUTES, sp->evidence);
+	put_blocks(w, sp);
 }
 
 /* The tag of the field takes two bytes: 16 << 3 | FIXED32. */
@@ -234,9 +170,49 @@ static void put_flags(struct otr_pbuf *w, uint32_t flags)
 	otr_pbuf_varint(w, SPAN_FLAGS << 3 | OTR_PBUF_FIXED32);
 }
 
-static void put_span(struct otr_pbuf *w, const struct otr_span *sp)
+static void put_name(struct otr_pbuf *w, const struct otr_span *sp)
+{
+	if (sp->name_wire.len)
+		otr_pbuf_bytes(w, sp->name_wire.data, sp->name_wire.len);
+	else
+		otr_wire_text(w, SPAN_NAME, sp->name);
+}
+
+/* The functions below write by a copy of `w`: no byte that they write can be one of the copy's, so
+ * the compiler keeps it in registers. */
+
+static void put_times(struct otr_pbuf *w, const struct otr_span *sp)
+{
+	struct otr_pbuf to = *w;
+
+	if (sp->end_ns)
+		otr_pbuf_fixed64(&to, SPAN_END, sp->end_ns);
+	if (sp->start_ns)
+		otr_pbuf_fixed64(&to, SPAN_START, sp->start_ns);
+	if (sp->kind)
+		otr_pbuf_number(&to, SPAN_KIND, sp->kind);
+	*w = to;
+}
+
+static void put_parent(struct otr_pbuf *w, const struct otr_span *sp)
 {
 	static const uint8_t none[sizeof(sp->parent_id)];
+
+	if (memcmp(sp->parent_id, none, sizeof(none)) != 0)
+		otr_pbuf_string(w, SPAN_PARENT_ID, sp->parent_id, sizeof(sp->parent_id));
+}
+
+static void put_ids(struct otr_pbuf *w, const struct otr_span *sp)
+{
+	struct otr_pbuf to = *w;
+
+	otr_pbuf_string(&to, SPAN_SPAN_ID, sp->span_id, sizeof(sp->span_id));
+	otr_pbuf_string(&to, SPAN_TRACE_ID, sp->trace_id, sizeof(sp->trace_id));
+	*w = to;
+}
+
+static void put_span(struct otr_pbuf *w, const struct otr_span *sp)
+{
 	size_t from = otr_pbuf_len(w);
 
 	put_flags(w, otr_otlp_flags(sp));
@@ -245,18 +221,11 @@ static void put_span(struct otr_pbuf *w, const struct otr_span *sp)
 	for (size_t n = sp->n_links; n;)
 		put_link(w, &sp->links[--n]);
 	put_span_attrs(w, sp);
-	if (sp->end_ns)
-		otr_pbuf_fixed64(w, SPAN_END, sp->end_ns);
-	if (sp->start_ns)
-		otr_pbuf_fixed64(w, SPAN_START, sp->start_ns);
-	if (sp->kind)
-		otr_pbuf_number(w, SPAN_KIND, sp->kind);
-	put_text(w, SPAN_NAME, sp->name);
-	if (memcmp(sp->parent_id, none, sizeof(none)) != 0)
-		otr_pbuf_string(w, SPAN_PARENT_ID, sp->parent_id, sizeof(sp->parent_id));
-	put_text(w, SPAN_TRACE_STATE, sp->trace_state);
-	otr_pbuf_string(w, SPAN_SPAN_ID, sp->span_id, sizeof(sp->span_id));
-	otr_pbuf_string(w, SPAN_TRACE_ID, sp->trace_id, sizeof(sp->trace_id));
+	put_times(w, sp);
+	put_name(w, sp);
+	put_parent(w, sp);
+	otr_wire_text(w, SPAN_TRACE_STATE, sp->trace_state);
+	put_ids(w, sp);
 	otr_pbuf_close(w, SCOPE_SPANS_SPANS, from);
 }
 
@@ -280,7 +249,7 @@ static void put_resource(struct otr_pbuf *w, const struct otr_resource *res)
 	size_t from = otr_pbuf_len(w);
 
 	if (res)
-		put_attrs(w, RESOURCE_ATTRIBUTES, res->attrs, res->n_attrs);
+		otr_wire_attrs(w, RESOURCE_ATTRIBUTES, res->attrs, res->n_attrs);
 	else
 		put_extra(w, RESOURCE_ATTRIBUTES, OTR_KEY_SERVICE_NAME, OTR_OTLP_UNKNOWN);
 	otr_pbuf_close(w, RESOURCE_SPANS_RESOURCE, from);
@@ -330,7 +299,7 @@ static int resource_spans(struct otr_otlp_encoder *enc, const struct otr_span *c
 	while (n--)
 		if (scope_spans(enc, spans, &at[order[n]], order + n + 1))
 			return -ENOMEM;
-	if (otr_pbuf_room(w, 512 + (res ? attrs_max(res->attrs, res->n_attrs) : 0)))
+	if (otr_pbuf_room(w, 512 + (res ? otr_wire_attrs_max(res->attrs, res->n_attrs) : 0)))
 		return -ENOMEM;
 	put_resource(w, res);
 	otr_pbuf_close(w, REQUEST_RESOURCE_SPANS, from);

@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
+#include "agent/base/pbuf.h"
 #include "exporters/otlp_group.h"
-#include "exporters/pbuf.h"
 
 struct otr_slice;
 struct otr_span;

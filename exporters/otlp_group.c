@@ -46,11 +46,6 @@ static int reserve(struct otr_otlp_groups *g, size_t n)
 	return 0;
 }
 
-static bool is_of(const struct otr_otlp_group *gr, const struct otr_span *sp, const char *scope)
-{
-	return gr->resource == sp->resource && (gr->scope == scope || !strcmp(gr->scope, scope));
-}
-
 /* Makes the group of `sp` and links it to the last group of its resource. */
 static uint32_t add(struct otr_otlp_groups *g, const struct otr_span *sp, const char *scope)
 {
@@ -75,6 +70,18 @@ static uint32_t add(struct otr_otlp_groups *g, const struct otr_span *sp, const 
 	return me;
 }
 
+static bool is_of(const struct otr_otlp_group *gr, const struct otr_span *sp, const char *scope)
+{
+	return gr->scope == scope && gr->resource == sp->resource;
+}
+
+/* Scopes are constants, so the same text mostly has the same address. */
+static bool is_of_text(const struct otr_otlp_group *gr, const struct otr_span *sp,
+		       const char *scope)
+{
+	return gr->resource == sp->resource && !strcmp(gr->scope, scope);
+}
+
 /* The group of `sp`; tries `guess` first, the group of the span before: it is often the same. */
 static uint32_t group_of(struct otr_otlp_groups *g, const struct otr_span *sp, uint32_t guess)
 {
@@ -84,6 +91,9 @@ static uint32_t group_of(struct otr_otlp_groups *g, const struct otr_span *sp, u
 		return guess;
 	for (uint32_t i = 0; i < g->n; i++)
 		if (is_of(&g->at[i], sp, scope))
+			return i;
+	for (uint32_t i = 0; i < g->n; i++)
+		if (is_of_text(&g->at[i], sp, scope))
 			return i;
 	return add(g, sp, scope);
 }

@@ -16,9 +16,9 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
+#include "agent/base/utf8.h"
 #include "agent/base/version.h"
 #include "agent/resource/resource.h"
-#include "agent/resource/utf8.h"
 #include "agent/span/span.h"
 #include "exporters/otlp_group.h"
 
@@ -163,33 +163,34 @@ static struct otr_attr attr_string(enum otr_key key, const char *str)
 		.key = (uint16_t)key, .type = OTR_ATTR_STRING, .string = otr_slice_str(str)};
 }
 
-/* `own`: attributes that come from fields of the span. */
-static void attrs(struct otr_buf *out, const struct otr_attr *at, size_t n,
-		  const struct otr_attr *own, size_t n_own)
+static void attrs(struct otr_buf *out, const struct otr_attr *at, size_t n)
 {
-	const char *comma = "";
-
-	if (!n && !n_own)
+	if (!n)
 		return;
 	otr_buf_str(out, ",\"attributes\":[");
-	for (size_t i = 0; i < n + n_own; i++) {
-		pair(out, i < n ? &at[i] : &own[i - n], comma);
-		comma = ",";
-	}
+	for (size_t i = 0; i < n; i++)
+		pair(out, &at[i], i ? "," : "");
 	otr_buf_byte(out, ']');
 }
 
+/* Attributes that come from fields of the span stand at the end. */
 static void span_attrs(struct otr_buf *out, const struct otr_span *sp)
 {
-	const char *why = otr_otlp_evidence(sp->evidence);
+	const char *why = otr_otlp_evidence(sp->evidence), *comma = ",\"attributes\":[";
+	const struct otr_attr *at;
 	struct otr_attr own[2];
-	size_t n = 0;
+	size_t n = 0, i;
 
 	if (why)
 		own[n++] = attr_string(OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
 	if (sp->cut && !otr_span_string(sp, OTR_KEY_OTRACE_CUT).len)
 		own[n++] = attr_string(OTR_KEY_OTRACE_CUT, "true");
-	attrs(out, sp->attrs, sp->n_attrs, own, n);
+	for (i = 0; (at = otr_span_attr(sp, i)); i++)
+		pair(out, at, i ? "," : comma);
+	for (size_t k = 0; k < n; k++, i++)
+		pair(out, &own[k], i ? "," : comma);
+	if (i)
+		otr_buf_byte(out, ']');
 }
 
 static void links(struct otr_buf *out, const struct otr_span *sp)
@@ -207,7 +208,7 @@ static void links(struct otr_buf *out, const struct otr_span *sp)
 		hex(out, ",\"spanId\":\"", ln->span_id, sizeof(ln->span_id));
 		why = otr_otlp_evidence(ln->evidence);
 		own = attr_string(OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
-		attrs(out, NULL, 0, &own, why != NULL);
+		attrs(out, &own, why != NULL);
 		otr_buf_byte(out, '}');
 	}
 	otr_buf_byte(out, ']');

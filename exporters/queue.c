@@ -25,6 +25,7 @@
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
+#include "agent/span/attr_block.h"
 #include "agent/span/span.h"
 #include "exporters/backoff.h"
 #include "exporters/exporter.h"
@@ -79,13 +80,13 @@ static struct otr_span **slot(const struct otr_queue *q, size_t i)
 	return &q->ring[(q->head + i) % q->cfg.queue_max];
 }
 
+/* About as many bytes as a span has in a request. */
 static size_t bytes_of(const struct otr_span *sp)
 {
-	size_t n = sizeof(*sp) + sp->name.len + sp->status_text.len;
+	size_t n = sp->bytes;
 
-	for (uint16_t i = 0; i < sp->n_attrs; i++)
-		if (sp->attrs[i].type == OTR_ATTR_STRING)
-			n += 32 + sp->attrs[i].string.len;
+	for (uint16_t i = 0; i < sp->n_blocks; i++)
+		n += sp->blocks[i]->wire.len;
 	return n;
 }
 

@@ -23,27 +23,35 @@
 struct export
 {
 	struct otr_queue *queues[EXPORTS_MAX];
+	uint64_t room[EXPORTS_MAX]; /* with `blocking`: spans that each is sure to take */
 	size_t n_queues;
 	bool blocking;
 	void (*notice)(void *arg, const char *text);
 	void *arg; /* of notice */
 };
 
-/* Waits until the queue is not full; once a backend is stuck, no push blocks any more. */
-static void wait_for_room(struct export *ex, struct otr_queue *q)
+/* How many spans may wait before a blocking push waits itself. */
+static uint64_t waiting_max(const struct otr_queue_stats *stats)
+{
+	return stats->room / 2 + 1 < WAITING_MAX ? stats->room / 2 + 1 : WAITING_MAX;
+}
+
+/* Waits until the queue is not full, and returns how many spans it takes; once a backend is stuck,
+ * no push blocks any more. */
+static uint64_t wait_for_room(struct export *ex, struct otr_queue *q)
 {
 	struct otr_queue_stats stats;
 	uint64_t before = 0, tries = 0;
 
 	for (;;) {
 		otr_queue_stats(q, &stats);
-		if (stats.waiting < WAITING_MAX && stats.waiting < stats.room / 2 + 1)
-			return;
+		if (stats.waiting < waiting_max(&stats))
+			return waiting_max(&stats) - stats.waiting;
 		tries = stats.waiting == before ? tries + 1 : 0;
 		before = stats.waiting;
 		if (tries * POLL_US > BLOCKED_MAX_US) {
 			ex->blocking = false;
-			return;
+			return 0;
 		}
 		usleep(POLL_US);
 	}
@@ -76,8 +84,9 @@ static void span(void *sink, struct otr_span *sp, enum otr_outcome outcome)
 	struct export *ex = sink;
 
 	for (size_t i = 0; outcome == OTR_TRACE_KEPT && i < ex->n_queues; i++) {
-		if (ex->blocking)
-			wait_for_room(ex, ex->queues[i]);
+		if (ex->blocking && !ex->room[i])
+			ex->room[i] = wait_for_room(ex, ex->queues[i]);
+		ex->room[i] -= ex->room[i] > 0;
 		otr_queue_push(ex->queues[i], sp);
 	}
 }

@@ -22,15 +22,15 @@ row_bothtcp() { # the sum of both budgets, less what the probes leave to the lib
 	lost
 }
 row_shiminject() {
-	local told grown
+	local cost grown
 	SHIM=--no-bpf pingpong request
-	told=$(calc "$TRACED - $BARE" 0)
-	say "library: request of 4 calls, TCP" "$BARE ns" "$TRACED ns" "+$told ns" "1200 ns" "$told <= 1200"
+	cost=$(calc "$TRACED - $BARE" 0)
+	say "library: request of 4 calls, TCP" "$BARE ns" "$TRACED ns" "+$cost ns" "1200 ns" "$cost <= 1200"
 	SHIM=--no-bpf pingpong request injected
 	grown=$(awk '/had grown/ { printf "%d", 100 * $1 / $3 }' "$SVC/injected.err")
 	say "  the same with a header put in" "$BARE ns" "$TRACED ns" \
 		"+$(calc "$TRACED - $BARE" 0) ns" "+600 ns" \
-		"$TRACED - $BARE - $told <= 600 && ${grown:-0} >= 90"
+		"$TRACED - $BARE - $cost <= 600 && ${grown:-0} >= 90"
 	lost
 }
 

@@ -9,9 +9,9 @@ import os
 import re
 import subprocess
 
-said = subprocess.run(["make", "-nB", "V=1", "all", "unit"], check=True, text=True, capture_output=True).stdout
+output = subprocess.run(["make", "-nB", "V=1", "all", "unit"], check=True, text=True, capture_output=True).stdout
 entries = {}
-for line in said.splitlines():
+for line in output.splitlines():
     found = re.search(r"&& ((?:ccache )?\S*(?:gcc|cc|clang)\S* .*-c (\S+\.c) -o \S+)", line)
     if found:
         entries[found.group(2)] = {"directory": os.getcwd(), "command": found.group(1), "file": found.group(2)}

@@ -12,9 +12,9 @@ cd "$(dirname "$0")/.."
 
 step() { printf '[%s/4] %-10s %s\n' "$@"; }
 packages() {
-	local said
-	said=$(scripts/setup.sh build demo) || { echo "[1/4] $said" && exit 1; }
-	echo "[1/4] $said"
+	local output
+	output=$(scripts/setup.sh build demo) || { echo "[1/4] $output" && exit 1; }
+	echo "[1/4] $output"
 }
 
 build() {

@@ -7,21 +7,21 @@ n=0 bad=0
 files() { git ls-files -- "$@"; }
 
 check() { # WHAT FUNCTION: prints what is wrong, or nothing
-	local said
+	local output
 	n=$((n + 1))
-	if said=$("$2" 2>&1) && [ -z "$said" ]; then
+	if output=$("$2" 2>&1) && [ -z "$output" ]; then
 		echo "ok $n - $1"
 	else
 		echo "not ok $n - $1"
-		printf '%s\n' "$said" | sed 's/^/# /'
+		printf '%s\n' "$output" | sed 's/^/# /'
 		bad=1
 	fi
 }
 
 sizes() {
-	local said
+	local output
 	# shellcheck disable=SC2046 # no name has a blank
-	said=$(python3 scripts/check_size.py $(files '*.c' '*.h')) || echo "$said"
+	output=$(python3 scripts/check_size.py $(files '*.c' '*.h')) || echo "$output"
 }
 
 shell() { # variables of the sourcing script are not checked

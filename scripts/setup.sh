@@ -81,7 +81,7 @@ install() { # PACKAGE..
 	if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends \
 		-o DPkg::Lock::Timeout=300 "$@"; } >"$log" 2>&1 </dev/null; then
 		tail -n 20 "$log" >&2
-		echo "setup.sh: apt-get failed; all it said: $log" >&2
+		echo "setup.sh: apt-get failed; its output: $log" >&2
 		return 1
 	fi
 	rm -f "$log"

@@ -187,14 +187,6 @@ static bool in_word(char c)
 	return is_digit(c) || is_upper(c) || is_lower(c);
 }
 
-static int hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = otr_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decodes once, in place; false: nothing was encoded. */
 static bool decode_once(char *text, size_t *len)
 {
@@ -202,9 +194,10 @@ static bool decode_once(char *text, size_t *len)
 
 	for (size_t i = 0; i < *len; i++, n++) {
 		text[n] = text[i];
-		if (text[i] == '%' && i + 2 < *len && hex_digit(text[i + 1]) >= 0 &&
-		    hex_digit(text[i + 2]) >= 0) {
-			text[n] = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
+		if (text[i] == '%' && i + 2 < *len && otr_hex_digit(text[i + 1]) >= 0 &&
+		    otr_hex_digit(text[i + 2]) >= 0) {
+			text[n] = (char)(otr_hex_digit(text[i + 1]) << 4 |
+					 otr_hex_digit(text[i + 2]));
 			i += 2;
 		}
 	}
@@ -407,7 +400,7 @@ static bool is_uuid(struct otr_slice s)
 		return false;
 	for (size_t i = 0; i < s.len; i++)
 		if ((i == 8 || i == 13 || i == 18 || i == 23) ? s.data[i] != '-'
-							      : hex_digit(s.data[i]) < 0)
+							      : otr_hex_digit(s.data[i]) < 0)
 			return false;
 	return true;
 }
@@ -433,7 +426,7 @@ static bool is_random(struct otr_slice s)
 		}
 		digits += is_digit(c);
 		letters++;
-		hexes += hex_digit(c) >= 0;
+		hexes += otr_hex_digit(c) >= 0;
 		if (last && class_of(c) != class_of(last) && !(is_upper(last) && is_lower(c)))
 			changes++;
 		last = c;

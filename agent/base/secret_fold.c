@@ -67,7 +67,7 @@ size_t otr_secret_fold(char *text, size_t len)
 
 static bool is_hex(char c)
 {
-	return (c >= '0' && c <= '9') || (otr_lower(c) >= 'a' && otr_lower(c) <= 'f');
+	return otr_hex_digit(c) >= 0;
 }
 
 bool otr_secret_readable(struct otr_slice plain)

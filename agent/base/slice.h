@@ -50,6 +50,15 @@ static inline char otr_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+/* The value of a hexadecimal digit; -1: it is none. */
+static inline int otr_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = otr_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Equal but for the case of ASCII letters. */
 static inline bool otr_slice_eq_nocase(struct otr_slice a, struct otr_slice b)
 {

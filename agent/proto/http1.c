@@ -109,35 +109,35 @@ static void set_response_end(struct otr_http1 *h, struct otr_http1_dir *d,
 		set_body_end(head, d, method != OTR_HTTP1_UNKNOWN, used, msg);
 }
 
-/* Emits the head in `in`, which is whole, or cut and will stay so. */
-static enum otr_parse emit_head(struct otr_http1 *h, struct otr_http1_dir *d, struct otr_slice in,
-				bool whole, uint64_t *used, struct otr_msg *msg)
+/* Emits a head of `len` bytes, which is whole, or cut and will stay so. */
+static enum otr_parse emit_head(struct otr_http1 *h, struct otr_http1_dir *d,
+				const struct otr_http1_head *head, size_t len, bool whole,
+				uint64_t *used, struct otr_msg *msg)
 {
-	struct otr_http1_head head;
-
-	if (!otr_http1_head_read(&head, in, whole))
-		return OTR_PARSE_BAD;
-	otr_http1_head_fill(&head, msg);
-	*used = in.len;
+	otr_http1_head_fill(head, msg);
+	*used = len;
 	d->scanned = 0;
 	d->ended_by_run = false;
 	msg->partial = !whole;
-	if (head.response)
-		set_response_end(h, d, &head, used, msg);
+	if (head->response)
+		set_response_end(h, d, head, used, msg);
 	else
-		set_request_end(h, d, &head, used, msg);
+		set_request_end(h, d, head, used, msg);
 	if (!whole) { /* the part of the head that was read does not show how the body ends */
-		*used = in.len;
+		*used = len;
 		d->phase = OTR_HTTP1_HEAD;
 		end_by_run(d, msg);
 	}
 	return OTR_PARSE_MSG;
 }
 
-/* Reads a head that is whole, or cut and will stay so. MORE: the rest of the head is to come. */
-static enum otr_parse parse_head(struct otr_http1 *h, struct otr_http1_dir *d, struct otr_slice in,
-				 unsigned int flags, uint64_t *used, struct otr_msg *msg)
+/* Reads a head that is not whole at the first look, or was not then: it may be cut and stay so. MORE:
+ * the rest of the head is to come. */
+static enum otr_parse parse_slowly(struct otr_http1 *h, struct otr_http1_dir *d,
+				   struct otr_slice in, unsigned int flags, uint64_t *used,
+				   struct otr_msg *msg)
 {
+	struct otr_http1_head head;
 	size_t end;
 
 	if (!otr_http1_plausible(in))
@@ -151,7 +151,22 @@ static enum otr_parse parse_head(struct otr_http1 *h, struct otr_http1_dir *d, s
 		d->scanned = (uint32_t)in.len;
 		return OTR_PARSE_MORE;
 	}
-	return emit_head(h, d, otr_slice_sub(in, 0, end ? end : in.len), end > 0, used, msg);
+	in = otr_slice_sub(in, 0, end ? end : in.len);
+	if (!otr_http1_head_read(&head, in))
+		return OTR_PARSE_BAD;
+	return emit_head(h, d, &head, in.len, end > 0, used, msg);
+}
+
+/* Most heads are whole at the first look, and read in one pass. */
+static enum otr_parse parse_head(struct otr_http1 *h, struct otr_http1_dir *d, struct otr_slice in,
+				 unsigned int flags, uint64_t *used, struct otr_msg *msg)
+{
+	struct otr_http1_head head;
+	size_t end = d->scanned ? 0 : otr_http1_head_take(&head, in);
+
+	if (!end || end > OTR_HTTP1_HEAD_MAX)
+		return parse_slowly(h, d, in, flags, used, msg);
+	return emit_head(h, d, &head, end, true, used, msg);
 }
 
 static size_t skip_empty_lines(struct otr_slice in)

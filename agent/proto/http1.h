@@ -6,6 +6,8 @@
 
 #include "agent/proto/proto.h"
 
+struct otr_attr_key;
+
 #define OTR_HTTP1_HEAD_MAX    65536 /* bytes; a longer head is refused */
 #define OTR_HTTP1_LINE_MAX    4096  /* bytes of the size and extensions of a chunk */
 #define OTR_HTTP1_TRACESTATES 8	    /* fields of one head: a tracestate may be split over several */
@@ -59,7 +61,6 @@ enum otr_http1_framing {
 /* A head that was read. Slices alias the bytes it was read from. */
 struct otr_http1_head {
 	bool response;
-	bool whole; /* its empty line was there */
 	int32_t status;
 	struct otr_slice method;
 	struct otr_slice target; /* as sent */
@@ -73,9 +74,9 @@ struct otr_http1_head {
 	struct otr_slice x_forwarded_proto;
 	struct otr_slice user_agent;
 	struct otr_slice traceparent;
-	struct otr_slice tracestate[OTR_HTTP1_TRACESTATES];
 	struct otr_slice baggage;
 	uint8_t n_traceparent, n_tracestate;
+	struct otr_slice tracestate[OTR_HTTP1_TRACESTATES]; /* not cleared: `n_tracestate` counts */
 };
 
 /* Could `in` be the beginning of a head? Looks at its first bytes only. */
@@ -94,9 +95,24 @@ bool otr_http1_any_case(struct otr_slice in);
  * there. No end lies before `from`. */
 size_t otr_http1_head_end(struct otr_slice in, size_t from);
 
-/* Reads the head in `in`, which may be cut anywhere (`whole` false). Returns false,
- * `head` in any state, if its first line is no HTTP/1. */
-bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in, bool whole);
+/* Reads the head that begins `in`, in one pass. Returns its end, behind its empty line; 0, `head` in
+ * any state: the empty line is not there, or the first line is no HTTP/1. */
+size_t otr_http1_head_take(struct otr_http1_head *head, struct otr_slice in);
+
+/* Reads the head in `in`, which may be cut anywhere. Returns false, `head` in any state, if its first
+ * line is no HTTP/1. */
+bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in);
+
+/* The first letters of the fields that otr_http1_field() reads, a bit each; small and capital ones
+ * have the same bit. */
+#define OTR_HTTP1_LETTER(c) ((c)&31)
+#define OTR_HTTP1_FIELD_LETTERS                                                                    \
+	(1u << OTR_HTTP1_LETTER('b') | 1u << OTR_HTTP1_LETTER('c') | 1u << OTR_HTTP1_LETTER('f') | \
+	 1u << OTR_HTTP1_LETTER('h') | 1u << OTR_HTTP1_LETTER('t') | 1u << OTR_HTTP1_LETTER('u') | \
+	 1u << OTR_HTTP1_LETTER('x'))
+
+/* Reads one field, a line that is not empty, without its line end. In http1_field.c. */
+void otr_http1_field(struct otr_http1_head *head, struct otr_slice line);
 
 /* Adds to `msg` what the conventions ask for. */
 void otr_http1_head_fill(const struct otr_http1_head *head, struct otr_msg *msg);
@@ -112,6 +128,18 @@ enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in, uint
 /* Does Host, `host` and `port`, contradict the address that the client is connected to? Then a
  * proxy passed on the Host of its own request, and Host does not name the server. */
 bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host, uint16_t port);
+
+/* Keys of the parts of a span that http1_describe.c remembers: what each depends on. `request`: the
+ * serial of what is known for the key of the request, or 0. In http1_key.c. */
+void otr_http1_request_key(struct otr_attr_key *key, const struct otr_side *side,
+			   const struct otr_msg *req);
+void otr_http1_agent_key(struct otr_attr_key *key, const struct otr_msg *req);
+void otr_http1_target_key(struct otr_attr_key *key, uint64_t request, const struct otr_msg *req,
+			  const struct otr_msg *rsp);
+
+/* Sets network.peer.* and client.address of a server's span. In http1_peer.c. */
+void otr_http1_peer(const struct otr_side *side, const struct otr_msg *req,
+		    struct otr_span_builder *sb);
 
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb);

@@ -6,6 +6,11 @@
  * Departures: the target in the name of a span is a route that is guessed from the path (route.h). It
  * is set as otrace.route, not as http.route, which only the framework knows. More parts of a target
  * are hidden than the conventions ask for (url.h).
+ *
+ * A span is made of parts that come again each for itself, and are remembered (attr_cache.h): the
+ * request without its target, the user agent, and the target with the status of its answer. What
+ * differs between connections is kept with them (http1_peer.c). The order of attributes is that of the parts,
+ * remembered or not.
  */
 
 #include "agent/proto/http1.h"
@@ -16,6 +21,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/base/secret.h"
+#include "agent/proto/attr_cache.h"
 #include "agent/proto/memory.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/route.h"
@@ -33,11 +39,13 @@ struct description {
 	const struct otr_msg *rsp; /* may be NULL */
 	bool server;
 	struct otr_url url;
-	struct otr_slice path; /* without secrets */
+	struct otr_slice path; /* without secrets; set_target() sets it */
 	struct otr_slice scheme;
 	struct otr_slice host;
 	uint16_t port;
 	bool passed_on; /* Host is not the name of the server, but was passed on by a proxy */
+	bool has_host;	/* find_host() was called; before, there is no URL, scheme, host and port */
+	struct otr_route_walk walk; /* of the name */
 	char host_text[OTR_ADDR_TEXT];
 };
 
@@ -98,13 +106,19 @@ static uint16_t default_port(const struct description *d)
 	return d->scheme.len == 5 ? 443 : 80;
 }
 
-/* Finds the name that the client asked for: in the target, in what a proxy forwards, in Host. If
+/* Splits the target, and finds the name that the client asked for: in the target, in what a proxy forwards, in Host. If
  * there is none, or Host is not the name of the server, the name is the address of the socket. A
  * name without a port has the port of the scheme. */
 static void find_host(struct description *d)
 {
-	struct otr_slice name = d->url.authority;
+	struct otr_slice name;
 
+	if (d->has_host)
+		return;
+	d->has_host = true;
+	otr_url_split(&d->url, d->req->target, otr_slice_eq(d->req->op, OTR_SLICE("CONNECT")));
+	find_scheme(d);
+	name = d->url.authority;
 	if (!name.len && d->server)
 		name = otr_msg_custom(d->req, OTR_HTTP1_FORWARDED_HOST);
 	if (!name.len)
@@ -184,7 +198,7 @@ static int set_query(const struct description *d, struct otr_span_builder *sb)
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
 
-static int set_user_agent(const struct description *d, struct otr_span_builder *sb)
+static int set_user_agent(struct description *d, struct otr_span_builder *sb)
 {
 	char room[256];
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
@@ -194,28 +208,13 @@ static int set_user_agent(const struct description *d, struct otr_span_builder *
 	return text.rc == -ENOMEM ? -ENOMEM : 0;
 }
 
-static int set_server(const struct description *d, struct otr_span_builder *sb)
-{
-	char buf[OTR_ADDR_TEXT];
-	struct otr_slice client = otr_msg_text(d->req, OTR_KEY_CLIENT_ADDRESS);
-	uint16_t port;
-
-	client = otr_url_host(client, &port); /* Forwarded may have a port */
-	if (!client.len && d->side->conn)
-		client = otr_addr_text(&d->side->conn->remote, buf);
-	otr_sb_string(sb, OTR_KEY_CLIENT_ADDRESS, client);
-	otr_sb_string(sb, OTR_KEY_URL_PATH, d->path);
-	otr_sb_string(sb, OTR_KEY_URL_SCHEME, d->scheme);
-	return set_user_agent(d, sb);
-}
-
 /* Returns the owner of the routes: this service, or the host that is asked. */
 static struct otr_slice route_owner(const struct description *d)
 {
 	return d->server && d->side->service.data ? d->side->service : d->host;
 }
 
-static void set_name(const struct description *d, struct otr_span_builder *sb)
+static void set_name(struct description *d, struct otr_span_builder *sb)
 {
 	char name[OTR_ROUTE_MAX + 32];
 	char route[OTR_ROUTE_MAX];
@@ -225,7 +224,7 @@ static void set_name(const struct description *d, struct otr_span_builder *sb)
 	if (!is_standard(d->side->settings, method))
 		method = OTR_SLICE("HTTP");
 	n = otr_route(d->side->memory->routes, route, route_owner(d), d->path,
-		      d->rsp ? d->rsp->status : 0);
+		      d->rsp ? d->rsp->status : 0, &d->walk);
 	len = method.len; /* at most OTR_HTTP1_METHOD_MAX */
 	memcpy(name, method.data, len);
 	if (n)
@@ -247,68 +246,149 @@ static void set_method(const struct description *d, struct otr_span_builder *sb)
 		otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD_ORIGINAL, original);
 }
 
-static void set_status(const struct description *d, struct otr_span_builder *sb)
+static void set_error(const struct description *d, struct otr_span_builder *sb)
 {
 	char text[12];
 	int n;
 
-	if (!d->rsp || !d->rsp->status)
-		return;
-	otr_sb_int(sb, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, d->rsp->status);
-	if (d->rsp->status < (d->server ? 500 : 400))
+	if (!d->rsp || d->rsp->status < (d->server ? 500 : 400))
 		return;
 	n = snprintf(text, sizeof(text), "%d", d->rsp->status);
 	otr_sb_error(sb, (struct otr_slice){text, (size_t)n});
 }
 
-static void set_common(const struct description *d, struct otr_span_builder *sb)
+/* The part of the request without its target. The peer of a client is the server. */
+static int set_request(struct description *d, struct otr_span_builder *sb)
 {
-	set_name(d, sb);
+	find_host(d);
 	set_method(d, sb);
-	set_status(d, sb);
 	otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS, d->host);
 	if (d->port)
 		otr_sb_int(sb, OTR_KEY_SERVER_PORT, d->port);
 	otr_sb_string(sb, OTR_KEY_NETWORK_PROTOCOL_VERSION,
 		      otr_msg_text(d->req, OTR_KEY_NETWORK_PROTOCOL_VERSION));
+	if (d->server) {
+		otr_sb_string(sb, OTR_KEY_URL_SCHEME, d->scheme);
+		return 0;
+	}
 	otr_side_peer(d->side, sb);
+	return set_passed_on(d, sb);
+}
+
+/* The part of the target and the status: of a URL that is asked for again, the same. */
+static int set_target(struct description *d, struct otr_span_builder *sb)
+{
+	char room[256];
+	OTR_AUTO(otr_buf_fini) struct otr_buf path = OTR_BUF_ON(room, TEXT_MAX);
+
+	find_host(d);
+	otr_url_path(&path, d->url.path);
+	if (path.rc == -ENOMEM)
+		return -ENOMEM;
+	d->path = otr_buf_view(&path);
+	set_name(d, sb);
+	if (d->rsp && d->rsp->status)
+		otr_sb_int(sb, OTR_KEY_HTTP_RESPONSE_STATUS_CODE, d->rsp->status);
+	if (!d->server)
+		return set_url_full(d, sb);
+	otr_sb_string(sb, OTR_KEY_URL_PATH, d->path);
+	return set_query(d, sb);
+}
+
+/* What is set each time: the rest. */
+static void set_others(const struct description *d, struct otr_span_builder *sb)
+{
+	if (d->server)
+		otr_http1_peer(d->side, d->req, sb);
+	set_error(d, sb);
 	if (d->req->partial)
 		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("head"));
 }
 
-static int set_all(struct description *d, struct otr_span_builder *sb)
+/* Sets a part of the span for the first or second time, and remembers it if it is the second. */
+static int make_part(struct description *d, struct otr_span_builder *sb, struct otr_attr_key *key,
+		     int (*set)(struct description *d, struct otr_span_builder *sb))
 {
-	int rc;
+	struct otr_attr_cache *cache = d->side->memory->attrs;
+	uint16_t from = sb->span.n_attrs;
+	int rc = set(d, sb);
 
-	find_scheme(d);
-	find_host(d);
-	set_common(d, sb);
-	if (!d->server) {
-		rc = set_url_full(d, sb);
-		return rc ? rc : set_passed_on(d, sb);
-	}
-	rc = set_server(d, sb);
-	return rc ? rc : set_query(d, sb);
+	if (!rc && otr_attr_cache_wants(cache, key))
+		otr_attr_cache_put(cache, key, otr_sb_block_since(sb, from, set == set_target),
+				   &d->walk, set == set_target ? sizeof(d->walk) : 0);
+	return rc;
+}
+
+/* Sets the part of the request. Returns the serial of what is known of it in `*serial`, or 0. */
+static int put_request(struct description *d, struct otr_span_builder *sb, struct otr_attr_key *key,
+		       uint64_t *serial)
+{
+	const struct otr_attr_known *known;
+
+	otr_http1_request_key(key, d->side, d->req);
+	known = otr_attr_cache_find(d->side->memory->attrs, key);
+	*serial = known ? known->serial : 0;
+	if (!known)
+		return make_part(d, sb, key, set_request);
+	otr_sb_block(sb, known->block);
+	return 0;
+}
+
+static int put_agent(struct description *d, struct otr_span_builder *sb, struct otr_attr_key *key)
+{
+	const struct otr_attr_known *known;
+
+	if (!d->server || !otr_msg_text(d->req, OTR_KEY_USER_AGENT_ORIGINAL).len)
+		return 0;
+	otr_http1_agent_key(key, d->req);
+	known = otr_attr_cache_find(d->side->memory->attrs, key);
+	if (!known)
+		return make_part(d, sb, key, set_user_agent);
+	otr_sb_block(sb, known->block);
+	return 0;
+}
+
+/* A route is learned, so it may be another one than before. */
+static int put_target(struct description *d, struct otr_span_builder *sb, struct otr_attr_key *key,
+		      uint64_t serial)
+{
+	const struct otr_attr_known *known;
+
+	otr_http1_target_key(key, serial, d->req, d->rsp);
+	known = otr_attr_cache_find(d->side->memory->attrs, key);
+	if (!known || !otr_route_again(d->side->memory->routes, known->note))
+		return make_part(d, sb, key, set_target);
+	otr_sb_block(sb, known->block);
+	return 0;
+}
+
+static void begin(struct description *d, const struct otr_side *side, const struct otr_msg *req,
+		  const struct otr_msg *rsp)
+{
+	memset(d, 0, offsetof(struct description, host_text));
+	d->side = side;
+	d->req = req;
+	d->rsp = rsp;
+	d->server = side->role == OTR_ROLE_SERVER;
 }
 
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
-	char room[256];
-	OTR_AUTO(otr_buf_fini) struct otr_buf path = OTR_BUF_ON(room, TEXT_MAX);
-	struct description d = {
-		.side = side,
-		.req = req,
-		.rsp = rsp,
-		.server = side->role == OTR_ROLE_SERVER,
-	};
+	struct description d;
+	struct otr_attr_key key;
+	uint64_t serial;
+	int rc;
 
-	otr_url_split(&d.url, req->target, otr_slice_eq(req->op, OTR_SLICE("CONNECT")));
-	otr_url_path(&path, d.url.path);
-	if (path.rc == -ENOMEM)
-		return -ENOMEM;
-	d.path = otr_buf_view(&path);
-
+	begin(&d, side, req, rsp);
+	otr_proto_memory_check(side->memory, side->settings);
 	sb->span.kind = d.server ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
-	return set_all(&d, sb);
+	rc = put_request(&d, sb, &key, &serial);
+	if (!rc)
+		rc = put_agent(&d, sb, &key);
+	if (!rc)
+		rc = put_target(&d, sb, &key, serial);
+	if (!rc)
+		set_others(&d, sb);
+	return rc;
 }

@@ -14,6 +14,8 @@
 
 #include "agent/proto/http1.h"
 
+#include "agent/base/eight.h"
+#include "agent/base/find_byte.h"
 #include "agent/base/own.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/trace_context.h"
@@ -30,11 +32,15 @@ static const char *const methods[] = {
 	"NOTIFY", "LINK",    "UNLINK", "CHECKOUT", "MERGE",	"M-SEARCH", "MKACTIVITY",
 };
 
-static bool is_token(char c)
+/* The characters of a token (RFC 9110, 5.6.2), a bit each. */
+static const uint64_t token_bits[4] = {
+	0x03ff6cfa00000000ull, /* ! # $ % & ' * + - . 0-9 */
+	0x57ffffffc7fffffeull, /* A-Z ^ _ ` a-z | ~ */
+};
+
+static inline bool is_token(char c)
 {
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-		return true;
-	return c && strchr("!#$%&'*+-.^_`|~", c);
+	return token_bits[(unsigned char)c >> 6] >> (c & 63) & 1;
 }
 
 static bool is_digit(char c)
@@ -113,16 +119,17 @@ static struct otr_slice trim(struct otr_slice s)
 }
 
 /* Takes a line off `in`, without its line end. False: `in` has no whole line. */
-static bool take_line(struct otr_slice *in, struct otr_slice *line)
+static inline bool take_line(struct otr_slice *in, struct otr_slice *line)
 {
-	const char *lf = in->len ? memchr(in->data, '\n', in->len) : NULL;
+	const char *const end = in->data + in->len;
+	const char *lf = otr_find_byte(in->data, end, '\n');
 	size_t n;
 
 	if (!lf)
 		return false;
 	n = (size_t)(lf - in->data);
-	*line = otr_slice_sub(*in, 0, n && lf[-1] == '\r' ? n - 1 : n);
-	*in = otr_slice_sub(*in, n + 1, in->len);
+	*line = (struct otr_slice){in->data, n && lf[-1] == '\r' ? n - 1 : n};
+	*in = (struct otr_slice){lf + 1, (size_t)(end - lf - 1)};
 	return true;
 }
 
@@ -188,8 +195,13 @@ size_t otr_http1_head_end(struct otr_slice in, size_t from)
 
 static bool is_printable(struct otr_slice s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.data[i] < ' ' || s.data[i] == 0x7f)
+	const char *at = s.data, *end = s.data + s.len;
+
+	for (; at + 8 <= end; at += 8)
+		if (otr_eight_has_control(otr_eight(at)) || otr_eight_has(otr_eight(at), 0x7f))
+			return false;
+	for (; at < end; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
 			return false;
 	return true;
 }
@@ -242,130 +254,56 @@ static bool read_request_line(struct otr_http1_head *head, struct otr_slice line
 	return head->target.len > 0;
 }
 
-static void read_length(struct otr_http1_head *head, struct otr_slice value)
+/* Reads the first line of a head. `cut`: it is not whole. */
+static bool read_first_line(struct otr_http1_head *head, struct otr_slice line, bool cut)
 {
-	uint64_t n = 0;
-	bool ok = value.len > 0 && value.len <= 18;
-
-	for (size_t i = 0; ok && i < value.len; i++) {
-		ok = is_digit(value.data[i]);
-		n = n * 10 + (uint64_t)(value.data[i] - '0');
-	}
-	if (head->framing == OTR_HTTP1_CHUNKED || head->framing == OTR_HTTP1_CODED)
-		return; /* 6.3: Transfer-Encoding overrides Content-Length */
-	if (!ok || (head->framing == OTR_HTTP1_LENGTH && head->length != n))
-		head->framing = OTR_HTTP1_UNCLEAR;
-	else if (head->framing == OTR_HTTP1_NONE)
-		head->framing = OTR_HTTP1_LENGTH;
-	head->length = n;
+	memset(head, 0, offsetof(struct otr_http1_head, tracestate));
+	return read_status_line(head, line) || read_request_line(head, line, cut);
 }
 
-/* Reads Transfer-Encoding: the body is chunked if that is the last coding. */
-static void read_coding(struct otr_http1_head *head, struct otr_slice value)
-{
-	size_t from = value.len;
-
-	while (from && value.data[from - 1] != ',')
-		from--;
-	value = trim(otr_slice_sub(value, from, value.len));
-	head->framing = otr_slice_eq_nocase(value, OTR_SLICE("chunked")) ? OTR_HTTP1_CHUNKED
-									 : OTR_HTTP1_CODED;
-}
-
-static void read_traceparent(struct otr_http1_head *head, struct otr_slice value)
-{
-	if (head->n_traceparent < 2)
-		head->n_traceparent++;
-	head->traceparent = value;
-}
-
-static void read_tracestate(struct otr_http1_head *head, struct otr_slice value)
-{
-	if (value.len && head->n_tracestate < OTR_HTTP1_TRACESTATES)
-		head->tracestate[head->n_tracestate++] = value;
-}
-
-#define TEXT_FIELDS(X)                            \
-	X(host, "host")                           \
-	X(forwarded, "forwarded")                 \
-	X(x_forwarded_for, "x-forwarded-for")     \
-	X(x_forwarded_host, "x-forwarded-host")   \
-	X(x_forwarded_proto, "x-forwarded-proto") \
-	X(user_agent, "user-agent")               \
-	X(baggage, "baggage")
-
-static const struct {
-	struct otr_slice name;
-	size_t at; /* offset of a slice in struct otr_http1_head; 0: `read` reads the field */
-	void (*read)(struct otr_http1_head *head, struct otr_slice value);
-} fields[] = {
-#define ROW(member, text) {{text, sizeof(text) - 1}, offsetof(struct otr_http1_head, member), NULL},
-	TEXT_FIELDS(ROW)
-#undef ROW
-		{{"content-length", 14}, 0, read_length},
-	{{"transfer-encoding", 17}, 0, read_coding},
-	{{"traceparent", 11}, 0, read_traceparent},
-	{{"tracestate", 10}, 0, read_tracestate},
-};
-
-/* `want` has small letters and "-" alone: all of these have the bit 0x20, by which small letters
- * differ from capitals. */
-static inline bool is_named(struct otr_slice name, struct otr_slice want)
-{
-	if (name.len != want.len)
-		return false;
-	for (size_t i = 0; i < want.len; i++)
-		if ((name.data[i] | 0x20) != want.data[i])
-			return false;
-	return true;
-}
-
-/* One bit for each length of a name in fields[]: most fields of a head are none of these. */
-#define BIT(len) (1u << (len))
-#define LENGTHS \
-	(BIT(4) | BIT(7) | BIT(9) | BIT(10) | BIT(11) | BIT(14) | BIT(15) | BIT(16) | BIT(17))
-
-static void read_field(struct otr_http1_head *head, struct otr_slice line)
-{
-	const char *colon = memchr(line.data, ':', line.len);
-	struct otr_slice name, value, *slot;
-
-	if (!colon)
-		return;
-	name = otr_slice_sub(line, 0, (size_t)(colon - line.data));
-	if (name.len > 17 || !(LENGTHS & BIT(name.len)))
-		return;
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(fields); i++) {
-		if (!is_named(name, fields[i].name))
-			continue;
-		value = trim(otr_slice_sub(line, name.len + 1, line.len));
-		if (fields[i].read) {
-			fields[i].read(head, value);
-			return;
-		}
-		slot = (struct otr_slice *)((char *)head + fields[i].at);
-		if (!slot->data)
-			*slot = value;
-		return;
-	}
-}
-
-bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in, bool whole)
+bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in)
 {
 	struct otr_slice line;
-	bool cut;
+	bool cut = !take_line(&in, &line);
 
-	memset(head, 0, sizeof(*head));
-	head->whole = whole;
-	cut = !take_line(&in, &line);
-	if (cut)
-		line = in;
-	if (!read_status_line(head, line) && !read_request_line(head, line, cut))
+	if (!read_first_line(head, cut ? in : line, cut))
 		return false;
 	while (!cut && take_line(&in, &line))
 		if (line.len)
-			read_field(head, line);
+			otr_http1_field(head, line);
 	return true;
+}
+
+/* Is the line that begins at `at` empty? */
+static inline bool is_empty_line(const char *at, const char *end)
+{
+	return *at == '\n' || (*at == '\r' && at + 1 < end && at[1] == '\n');
+}
+
+static inline bool may_be_field(char first)
+{
+	return OTR_HTTP1_FIELD_LETTERS >> OTR_HTTP1_LETTER((unsigned char)first) & 1;
+}
+
+size_t otr_http1_head_take(struct otr_http1_head *head, struct otr_slice in)
+{
+	const char *const end = in.data + in.len;
+	struct otr_slice rest = in, line;
+	const char *at, *lf;
+
+	if (!take_line(&rest, &line) || !read_first_line(head, line, false))
+		return 0;
+	for (at = rest.data; at < end; at = lf + 1) {
+		lf = otr_find_byte(at, end, '\n');
+		if (is_empty_line(at, end))
+			return (size_t)(at - in.data) + (*at == '\n' ? 1 : 2);
+		if (!lf)
+			return 0;
+		if (may_be_field(*at))
+			otr_http1_field(
+				head, (struct otr_slice){at, (size_t)(lf - at) - (lf[-1] == '\r')});
+	}
+	return 0;
 }
 
 /* Returns the first element of a list, for X-Forwarded-*. */
@@ -414,7 +352,9 @@ static struct otr_slice tracestate(const struct otr_http1_head *head)
 	struct otr_slice one;
 	size_t len = 0;
 
-	if (head->n_tracestate < 2)
+	if (!head->n_tracestate)
+		return OTR_SLICE_NONE;
+	if (head->n_tracestate == 1)
 		return head->tracestate[0];
 	for (uint8_t i = 0; i < head->n_tracestate; i++) {
 		one = head->tracestate[i];
@@ -428,21 +368,30 @@ static struct otr_slice tracestate(const struct otr_http1_head *head)
 	return (struct otr_slice){all, len};
 }
 
+/* Adds what proxies say of the first request: Forwarded, else X-Forwarded-*. */
+static void add_forwarded(const struct otr_http1_head *head, struct otr_msg *msg)
+{
+	const struct otr_slice list = head->forwarded;
+
+	otr_msg_add_custom(msg, OTR_HTTP1_FORWARDED_HOST,
+			   first_nonempty(forwarded(list, OTR_SLICE("host")),
+					  first_of(head->x_forwarded_host)));
+	otr_msg_add_text(msg, OTR_KEY_URL_SCHEME,
+			 first_nonempty(forwarded(list, OTR_SLICE("proto")),
+					first_of(head->x_forwarded_proto)));
+	otr_msg_add_text(
+		msg, OTR_KEY_CLIENT_ADDRESS,
+		first_nonempty(forwarded(list, OTR_SLICE("for")), first_of(head->x_forwarded_for)));
+}
+
 static void emit_request(const struct otr_http1_head *head, struct otr_msg *msg)
 {
-	struct otr_slice host = first_nonempty(forwarded(head->forwarded, OTR_SLICE("host")),
-					       first_of(head->x_forwarded_host));
-
 	msg->op = head->method;
 	msg->target = head->target;
 	otr_msg_add_text(msg, OTR_KEY_SERVER_ADDRESS, head->host);
-	otr_msg_add_custom(msg, OTR_HTTP1_FORWARDED_HOST, host);
-	otr_msg_add_text(msg, OTR_KEY_URL_SCHEME,
-			 first_nonempty(forwarded(head->forwarded, OTR_SLICE("proto")),
-					first_of(head->x_forwarded_proto)));
-	otr_msg_add_text(msg, OTR_KEY_CLIENT_ADDRESS,
-			 first_nonempty(forwarded(head->forwarded, OTR_SLICE("for")),
-					first_of(head->x_forwarded_for)));
+	if (head->forwarded.len || head->x_forwarded_host.len || head->x_forwarded_proto.len ||
+	    head->x_forwarded_for.len)
+		add_forwarded(head, msg);
 	otr_msg_add_text(msg, OTR_KEY_USER_AGENT_ORIGINAL, head->user_agent);
 	msg->baggage = head->baggage;
 	if (head->n_traceparent == 1 && otr_traceparent_valid(head->traceparent)) {
@@ -456,7 +405,8 @@ void otr_http1_head_fill(const struct otr_http1_head *head, struct otr_msg *msg)
 	msg->kind = head->response ? OTR_MSG_RESPONSE : OTR_MSG_REQUEST;
 	msg->status = head->status;
 	msg->failed = head->status >= 500;
+	if (head->response)
+		return;
 	otr_msg_add_text(msg, OTR_KEY_NETWORK_PROTOCOL_VERSION, head->version);
-	if (!head->response)
-		emit_request(head, msg);
+	emit_request(head, msg);
 }

@@ -68,7 +68,7 @@ static enum otr_parse take_message(struct otr_pgsql *pg, bool client, struct otr
 	struct otr_pgsql_frame fr;
 	size_t need;
 
-	if (!otr_pgsql_valid(client, in))
+	if (!otr_pgsql_begins(client, in, &need))
 		return OTR_PARSE_BAD;
 	if (in.len < 5 && !flags)
 		return OTR_PARSE_MORE;
@@ -78,7 +78,6 @@ static enum otr_parse take_message(struct otr_pgsql *pg, bool client, struct otr
 	}
 	fr.type = in.data[0];
 	fr.size = (uint64_t)otr_pgsql_u32(in.data + 1) + 1;
-	need = otr_pgsql_need(client, fr.type);
 	need = fr.size - 5 < need ? (size_t)fr.size - 5 : need;
 	if (in.len - 5 < need && !flags)
 		return OTR_PARSE_MORE;

@@ -91,12 +91,12 @@ struct otr_pgsql_frame {
 	bool whole;
 };
 
-/* Returns how many bytes of a body are read, at most, by type and side. */
-size_t otr_pgsql_need(bool client, char type);
-
 /* Can `in` begin with a message? Checks the header and the beginning of the body; the fewer
  * bytes there are, the more is possible. */
 bool otr_pgsql_valid(bool client, struct otr_slice in);
+
+/* The same of at least one byte. Gives how many bytes of the body are read, at most. */
+bool otr_pgsql_begins(bool client, struct otr_slice in, size_t *need);
 
 /* Stricter: are its type, length and body unlikely to be chance? Only the message at the front
  * counts, so that the result does not depend on how bytes were cut. */

@@ -9,6 +9,7 @@
 
 #include "agent/proto/pgsql.h"
 
+#include "agent/base/eight.h"
 #include "agent/base/own.h"
 
 #define LENGTH_MAX  0x40000000u /* bytes; the server refuses more */
@@ -41,60 +42,55 @@ struct kind {
 	size_t need;	      /* of the body */
 };
 
-static const struct kind front[] = {
-	{'Q', TEXT, 1, 5, 0, OTR_PGSQL_TEXT},
-	{'P', NAMES, 1, 8, 0, OTR_PGSQL_TEXT},
-	{'B', NAMES, 1, 12, 0, 256},
-	{'E', EXEC, 1, 9, 4 + 256, 256},
-	{'D', TARGET, 1, 6, 4 + 256, 256},
-	{'C', TARGET, 0, 6, 4 + 256, 256},
-	{'S', EMPTY, 1, 4, 4, 0},
-	{'H', EMPTY, 0, 4, 4, 0},
-	{'X', EMPTY, 0, 4, 4, 0},
-	{'F', ANY, 0, 14, 0, 0},
-	{'p', ANY, 0, 5, 65536, 0},
-	{'d', ANY, 0, 4, 0, 0},
-	{'c', EMPTY, 0, 4, 4, 0},
-	{'f', TEXT, 0, 5, 65536, 0},
+#define TYPES 128 /* each type is a character of ASCII */
+
+static const struct kind front[TYPES] = {
+	['Q'] = {'Q', TEXT, 1, 5, 0, OTR_PGSQL_TEXT},
+	['P'] = {'P', NAMES, 1, 8, 0, OTR_PGSQL_TEXT},
+	['B'] = {'B', NAMES, 1, 12, 0, 256},
+	['E'] = {'E', EXEC, 1, 9, 4 + 256, 256},
+	['D'] = {'D', TARGET, 1, 6, 4 + 256, 256},
+	['C'] = {'C', TARGET, 0, 6, 4 + 256, 256},
+	['S'] = {'S', EMPTY, 1, 4, 4, 0},
+	['H'] = {'H', EMPTY, 0, 4, 4, 0},
+	['X'] = {'X', EMPTY, 0, 4, 4, 0},
+	['F'] = {'F', ANY, 0, 14, 0, 0},
+	['p'] = {'p', ANY, 0, 5, 65536, 0},
+	['d'] = {'d', ANY, 0, 4, 0, 0},
+	['c'] = {'c', EMPTY, 0, 4, 4, 0},
+	['f'] = {'f', TEXT, 0, 5, 65536, 0},
 };
 
-static const struct kind back[] = {
-	{'R', AUTH, 1, 8, 65536, 4},	 {'K', ANY, 0, 12, 4 + 260, 0},
-	{'S', PAIR, 0, 7, 65536, 2},	 {'Z', STATUS, 1, 5, 5, 1},
-	{'T', COUNT, 1, 6, 0, 2},	 {'D', COUNT, 0, 6, 0, 2},
-	{'C', TAG, 1, 6, 4 + 64, 64},	 {'E', FIELDS, 1, 6, 1 << 20, 1024},
-	{'N', FIELDS, 1, 6, 1 << 20, 2}, {'I', EMPTY, 0, 4, 4, 0},
-	{'s', EMPTY, 0, 4, 4, 0},	 {'1', EMPTY, 1, 4, 4, 0},
-	{'2', EMPTY, 1, 4, 4, 0},	 {'3', EMPTY, 1, 4, 4, 0},
-	{'n', EMPTY, 1, 4, 4, 0},	 {'t', COUNT, 0, 6, 0, 2},
-	{'A', ANY, 0, 10, 65536, 0},	 {'G', COPY, 0, 7, 65536, 1},
-	{'H', COPY, 0, 7, 65536, 1},	 {'W', COPY, 0, 7, 65536, 1},
-	{'d', ANY, 0, 4, 0, 0},		 {'c', EMPTY, 0, 4, 4, 0},
-	{'V', ANY, 0, 8, 0, 0},		 {'v', ANY, 0, 12, 65536, 0},
+static const struct kind back[TYPES] = {
+	['R'] = {'R', AUTH, 1, 8, 65536, 4},	 ['K'] = {'K', ANY, 0, 12, 4 + 260, 0},
+	['S'] = {'S', PAIR, 0, 7, 65536, 2},	 ['Z'] = {'Z', STATUS, 1, 5, 5, 1},
+	['T'] = {'T', COUNT, 1, 6, 0, 2},	 ['D'] = {'D', COUNT, 0, 6, 0, 2},
+	['C'] = {'C', TAG, 1, 6, 4 + 64, 64},	 ['E'] = {'E', FIELDS, 1, 6, 1 << 20, 1024},
+	['N'] = {'N', FIELDS, 1, 6, 1 << 20, 2}, ['I'] = {'I', EMPTY, 0, 4, 4, 0},
+	['s'] = {'s', EMPTY, 0, 4, 4, 0},	 ['1'] = {'1', EMPTY, 1, 4, 4, 0},
+	['2'] = {'2', EMPTY, 1, 4, 4, 0},	 ['3'] = {'3', EMPTY, 1, 4, 4, 0},
+	['n'] = {'n', EMPTY, 1, 4, 4, 0},	 ['t'] = {'t', COUNT, 0, 6, 0, 2},
+	['A'] = {'A', ANY, 0, 10, 65536, 0},	 ['G'] = {'G', COPY, 0, 7, 65536, 1},
+	['H'] = {'H', COPY, 0, 7, 65536, 1},	 ['W'] = {'W', COPY, 0, 7, 65536, 1},
+	['d'] = {'d', ANY, 0, 4, 0, 0},		 ['c'] = {'c', EMPTY, 0, 4, 4, 0},
+	['V'] = {'V', ANY, 0, 8, 0, 0},		 ['v'] = {'v', ANY, 0, 12, 65536, 0},
 };
 
 static const struct kind *kind_of(bool client, char type)
 {
-	const struct kind *k = client ? front : back;
-	const struct kind *end = k + (client ? OTR_ARRAY_SIZE(front) : OTR_ARRAY_SIZE(back));
+	const struct kind *k = &(client ? front : back)[(unsigned char)type % TYPES];
 
-	for (; k < end; k++)
-		if (k->type == type)
-			return k;
-	return NULL;
-}
-
-size_t otr_pgsql_need(bool client, char type)
-{
-	const struct kind *k = kind_of(client, type);
-
-	return k ? k->need : 0;
+	return k->type == type && type ? k : NULL;
 }
 
 /* Has `s`, as statements have, no control characters but white space? */
 static bool is_text(struct otr_slice s)
 {
-	for (size_t i = 0; i < s.len; i++)
+	size_t i = 0;
+
+	while (i + 8 <= s.len && !otr_eight_has_control(otr_eight(s.data + i)))
+		i += 8;
+	for (; i < s.len; i++)
 		if ((unsigned char)s.data[i] < ' ' && !memchr("\t\n\r\f\v", s.data[i], 5))
 			return false;
 	return true;
@@ -128,15 +124,22 @@ static bool is_exec(struct otr_slice body, bool whole)
 	return begins_with_name(body, whole) && (!whole || body.data + body.len == nul + 5);
 }
 
+static inline bool in_tag(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' ';
+}
+
 static bool is_tag(struct otr_slice body, bool whole)
 {
+	size_t i = 0;
+
 	if (body.data[0] < 'A' || body.data[0] > 'Z')
 		return false;
-	for (size_t i = 0; i < body.len && body.data[i]; i++)
-		if (!(body.data[i] >= 'A' && body.data[i] <= 'Z') &&
-		    !(body.data[i] >= '0' && body.data[i] <= '9') && body.data[i] != ' ')
-			return false;
-	return text_ends_body(body, whole);
+	while (i < body.len && in_tag(body.data[i]))
+		i++;
+	if (i == body.len)
+		return !whole;
+	return !body.data[i] && i + 1 == body.len && whole;
 }
 
 static bool fits_shape(enum shape shape, struct otr_slice body, bool whole)
@@ -211,6 +214,16 @@ static bool valid_kind(const struct kind *k, struct otr_slice in)
 bool otr_pgsql_valid(bool client, struct otr_slice in)
 {
 	return in.len && valid_kind(kind_of(client, in.data[0]), in);
+}
+
+bool otr_pgsql_begins(bool client, struct otr_slice in, size_t *need)
+{
+	const struct kind *k = kind_of(client, in.data[0]);
+
+	if (!valid_kind(k, in))
+		return false;
+	*need = k->need;
+	return true;
 }
 
 bool otr_pgsql_strong(bool client, struct otr_slice in)

@@ -18,13 +18,13 @@
 #define PROBES	   8
 #define KIDS_FIRST 32
 #define KIDS	   10
-#define DEPTH	   8
 #define SEG_MAX	   40
 
 struct node {
 	uint64_t key; /* 0: free */
 	uint64_t used;
 	uint32_t kids[KIDS_FIRST];
+	uint32_t changes; /* never set back: it may be the node of another position now */
 	uint8_t n;
 	bool many; /* it has had many values: {id} */
 };
@@ -65,8 +65,7 @@ static struct node *node_of(struct otr_routes *rt, uint64_t key)
 		if (!oldest || nd->used < oldest->used)
 			oldest = nd;
 	}
-	memset(oldest, 0, sizeof(*oldest));
-	oldest->key = key;
+	*oldest = (struct node){.key = key, .changes = oldest->changes + 1};
 	return oldest;
 }
 
@@ -80,6 +79,7 @@ static bool has_value(struct node *nd, struct otr_slice seg, size_t most, bool l
 			return true;
 	if (!learn)
 		return false;
+	nd->changes++;
 	if (nd->n == most)
 		nd->many = true;
 	else
@@ -87,27 +87,28 @@ static bool has_value(struct node *nd, struct otr_slice seg, size_t most, bool l
 	return true;
 }
 
-struct counts {
-	size_t digits, hex, other; /* other: neither hex nor a dash */
-	bool odd;		   /* has characters that no part of a route has */
+/* How many characters of a kind a text has, 8 bits each; of a text of at most SEG_MAX. */
+#define DIGIT (1u << 0)
+#define HEX   (1u << 8)	 /* a to f */
+#define OTHER (1u << 16) /* neither of these, nor a dash */
+#define ODD   (1u << 24) /* in no part of a route */
+
+#define ODD_OTHER (ODD | OTHER)
+
+static const uint32_t kinds[256] = {
+	[0 ... ' '] = ODD_OTHER,     ['!' ... '$'] = OTHER, ['%'] = ODD_OTHER,
+	['&' ... ','] = OTHER,	     ['.' ... '/'] = OTHER, ['0' ... '9'] = DIGIT,
+	[':' ... '?'] = OTHER,	     ['@'] = ODD_OTHER,	    ['A' ... 'F'] = HEX,
+	['G' ... '`'] = OTHER,	     ['a' ... 'f'] = HEX,   ['g' ... '~'] = OTHER,
+	[0x7f ... 0xff] = ODD_OTHER,
 };
 
-static struct counts count_chars(struct otr_slice s)
+static uint32_t count_chars(struct otr_slice s)
 {
-	struct counts n = {0};
-	unsigned char c;
+	uint32_t n = 0;
 
-	for (size_t i = 0; i < s.len; i++) {
-		c = (unsigned char)otr_lower(s.data[i]);
-		if (c >= '0' && c <= '9')
-			n.digits++;
-		else if (c >= 'a' && c <= 'f')
-			n.hex++;
-		else if (c != '-')
-			n.other++;
-		if (c < '!' || c >= 0x7f || c == '%' || c == '@')
-			n.odd = true;
-	}
+	for (size_t i = 0; i < s.len; i++)
+		n += kinds[(unsigned char)s.data[i]];
 	return n;
 }
 
@@ -116,32 +117,38 @@ static bool has_redacted(struct otr_slice s)
 {
 	static const char word[] = OTR_SECRET_HIDDEN;
 
-	return s.len >= sizeof(word) - 1 && memmem(s.data, s.len, word, sizeof(word) - 1);
+	return s.len >= sizeof(word) - 1 && memchr(s.data, word[0], s.len) &&
+	       memmem(s.data, s.len, word, sizeof(word) - 1);
 }
 
 /* Is the segment generated: 17, 2024-01-31, a UUID, 5f0e.., ORD-00123, the token of a session? */
 static bool is_variable(struct otr_slice s)
 {
-	struct counts n = count_chars(s);
+	uint32_t n = s.len <= SEG_MAX ? count_chars(s) : ODD;
+	uint32_t digits = n & 0xff, hex = n / HEX & 0xff, other = n / OTHER & 0xff;
 
-	if (n.odd || s.len > SEG_MAX || has_redacted(s))
+	if (n >= ODD || has_redacted(s))
 		return true;
-	if (n.digits && !n.other)
-		return !n.hex || s.len >= 8;
-	if (!n.other)
+	if (digits && !other)
+		return !hex || s.len >= 8;
+	if (!other)
 		return s.len >= 16;
-	return (n.digits >= 4 && n.digits * 2 >= s.len) || (n.digits >= 3 && s.len >= 20);
+	return (digits >= 4 && digits * 2 >= s.len) || (digits >= 3 && s.len >= 20);
+}
+
+static void note_node(struct otr_route_walk *walk, const struct otr_routes *rt,
+		      const struct node *nd)
+{
+	if (!walk)
+		return;
+	walk->at[walk->n].node = (uint32_t)(nd - rt->nodes);
+	walk->at[walk->n++].changes = nd->changes;
 }
 
 /* Returns what replaces `seg` behind the route so far; a none slice: the path has no route. */
-static struct otr_slice replacement(struct otr_routes *rt, struct otr_slice seg, uint64_t key,
+static struct otr_slice replacement(struct otr_routes *rt, struct otr_slice seg, struct node *nd,
 				    int depth, int status)
 {
-	struct node *nd;
-
-	if (is_variable(seg))
-		return OTR_SLICE("{id}");
-	nd = node_of(rt, key);
 	if (!nd->many)
 		nd->used = ++rt->now;
 	if (!nd->many && !has_value(nd, seg, depth ? KIDS : KIDS_FIRST, status != 404))
@@ -173,20 +180,27 @@ static size_t put_segment(char *out, size_t at, struct otr_slice s)
 }
 
 size_t otr_route(struct otr_routes *rt, char out[OTR_ROUTE_MAX], struct otr_slice owner,
-		 struct otr_slice path, int status)
+		 struct otr_slice path, int status, struct otr_route_walk *walk)
 {
 	struct otr_slice rest = OTR_SLICE("{rest}"), seg;
 	uint64_t key = hash(0, owner);
+	struct node *nd;
 	size_t at = 0;
 
+	if (walk)
+		walk->n = 0;
 	if (!path.len || path.data[0] != '/')
 		return 0;
 	for (int depth = 0; path.len; depth++) {
 		seg = take_segment(&path);
-		if (depth == DEPTH || at + SEG_MAX + 8 > OTR_ROUTE_MAX)
+		if (depth == OTR_ROUTE_DEPTH || at + SEG_MAX + 8 > OTR_ROUTE_MAX)
 			return put_segment(out, at, rest);
-		if (seg.len) {
-			seg = replacement(rt, seg, key, depth, status);
+		if (seg.len && is_variable(seg)) {
+			seg = OTR_SLICE("{id}");
+		} else if (seg.len) {
+			nd = node_of(rt, key);
+			seg = replacement(rt, seg, nd, depth, status);
+			note_node(walk, rt, nd);
 			if (!seg.len)
 				return 0;
 		}
@@ -194,4 +208,19 @@ size_t otr_route(struct otr_routes *rt, char out[OTR_ROUTE_MAX], struct otr_slic
 		at = put_segment(out, at, seg);
 	}
 	return at;
+}
+
+bool otr_route_again(struct otr_routes *rt, const struct otr_route_walk *walk)
+{
+	struct node *nd;
+
+	for (uint32_t i = 0; i < walk->n; i++)
+		if (rt->nodes[walk->at[i].node].changes != walk->at[i].changes)
+			return false;
+	for (uint32_t i = 0; i < walk->n; i++) {
+		nd = &rt->nodes[walk->at[i].node];
+		if (!nd->many)
+			nd->used = ++rt->now;
+	}
+	return true;
 }

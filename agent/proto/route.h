@@ -16,11 +16,14 @@
  * routes.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "agent/base/slice.h"
 
-#define OTR_ROUTE_MAX 128
+#define OTR_ROUTE_MAX	128
+#define OTR_ROUTE_DEPTH 8 /* segments of a route, at most; the rest is one */
 
 struct otr_routes; /* what was learned; opaque */
 
@@ -30,10 +33,22 @@ struct otr_routes *otr_routes_new(void);
 /* Frees *rp, which may be NULL, and sets it to NULL. */
 void otr_routes_free(struct otr_routes **rp);
 
+/* What a route was made from: positions, and how often they had changed by then. */
+struct otr_route_walk {
+	uint32_t n;
+	struct {
+		uint32_t node, changes;
+	} at[OTR_ROUTE_DEPTH];
+};
+
 /* Writes the route of `path` into `out`, no NUL at its end, and returns its length; 0:
  * none. Learns from `path`. `owner`: the service that answers. `status`: of the answer; 0:
- * there was none. */
+ * there was none. Tells `walk`, which may be NULL, what the route was made from. */
 size_t otr_route(struct otr_routes *rt, char out[OTR_ROUTE_MAX], struct otr_slice owner,
-		 struct otr_slice path, int status);
+		 struct otr_slice path, int status, struct otr_route_walk *walk);
+
+/* Would the call that gave `walk` give the same route again? If so, this counts as that call: for
+ * what the table replaces next, it is the same. */
+bool otr_route_again(struct otr_routes *rt, const struct otr_route_walk *walk);
 
 #endif /* OTR_ROUTE_H */

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include "agent/span/attr_block.h"
 #include "agent/span/span_builder.h"
 
 /* Writes what inet_ntop() writes. inet_ntop() would take a tenth of the time that a span costs. */
@@ -83,4 +84,9 @@ struct otr_slice otr_side_server(const struct otr_side *side, char buf[OTR_ADDR_
 	return set_address(side->conn,
 			   side->role == OTR_ROLE_SERVER ? &side->conn->local : &side->conn->remote,
 			   buf, port);
+}
+
+void otr_side_memo_fini(struct otr_side_memo *memo)
+{
+	otr_attr_block_unref(&memo->peer);
 }

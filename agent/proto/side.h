@@ -10,11 +10,21 @@
 #include "agent/base/slice.h"
 #include "bpf/event.h"
 
+struct otr_attr_block;
 struct otr_proto_memory;
 struct otr_proto_ops;
 struct otr_proto_settings;
 struct otr_resource;
 struct otr_span_builder;
+
+/* What describe() keeps with a connection, for its life: the attributes of its peer. Begins zeroed;
+ * otr_side_memo_fini() empties it. */
+struct otr_side_memo {
+	struct otr_attr_block *peer; /* NULL: not asked for twice so far */
+	struct otr_addr remote;	     /* of which it is the peer */
+};
+
+void otr_side_memo_fini(struct otr_side_memo *memo);
 
 /* One end of one message: which process moved its first byte, where, when, and what the source
  * knew of its cause. stream/ fills it in for otr_stitch_msg(), stitch/ for describe(). It
@@ -29,6 +39,7 @@ struct otr_side {
 	const struct otr_proto_ops *proto;
 	const struct otr_proto_settings *settings; /* with describe(); NULL: the defaults */
 	struct otr_proto_memory *memory;	   /* with describe(), never NULL then */
+	struct otr_side_memo *memo;		   /* with describe(), of `conn`; or NULL */
 	struct otr_resource *resource;		   /* of the process; NULL: not known */
 	struct otr_slice service;		   /* with describe(): its service.name, or none */
 	enum otr_role role;

@@ -381,9 +381,17 @@ static struct otr_slice context_in(struct otr_slice comment)
 	return (struct otr_slice){at, (size_t)(quote - at)};
 }
 
+/* Few statements have a quote, fewer one behind "traceparent=". */
 static bool has_context(struct otr_slice sql)
 {
-	return sql.len && memmem(sql.data, sql.len, "traceparent='", 13);
+	static const char key[] = "traceparent=";
+	const char *at = sql.data, *const end = sql.data + sql.len;
+
+	for (; sql.len && (at = memchr(at, '\'', (size_t)(end - at))); at++)
+		if ((size_t)(at - sql.data) >= sizeof(key) - 1 &&
+		    !memcmp(at - (sizeof(key) - 1), key, sizeof(key) - 1))
+			return true;
+	return false;
 }
 
 struct otr_slice otr_sql_context(struct otr_slice sql)

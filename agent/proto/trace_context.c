@@ -5,25 +5,27 @@
 
 #define LEN 55
 
-static int nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#define DIGIT(c)  [c] = (c) - '0' + 1
+#define LETTER(c) [c] = (c) - 'a' + 11
+
+/* The value of each hex digit, and one more; 0: it is none. */
+static const uint8_t digits[256] = {
+	DIGIT('0'),  DIGIT('1'),  DIGIT('2'),  DIGIT('3'),  DIGIT('4'),	 DIGIT('5'),
+	DIGIT('6'),  DIGIT('7'),  DIGIT('8'),  DIGIT('9'),  LETTER('a'), LETTER('b'),
+	LETTER('c'), LETTER('d'), LETTER('e'), LETTER('f'),
+};
 
 static bool hex(uint8_t *out, size_t n, const char *in)
 {
-	int hi, lo;
+	unsigned int hi, lo, wrong = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		hi = nibble(in[2 * i]);
-		lo = nibble(in[2 * i + 1]);
-		if (hi < 0 || lo < 0)
-			return false;
-		out[i] = (uint8_t)(hi << 4 | lo);
+		hi = digits[(unsigned char)in[2 * i]];
+		lo = digits[(unsigned char)in[2 * i + 1]];
+		wrong |= !hi | !lo;
+		out[i] = (uint8_t)((hi - 1) << 4 | (lo - 1));
 	}
-	return true;
+	return !wrong;
 }
 
 static bool is_zero(const uint8_t *id, size_t n)

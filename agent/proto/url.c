@@ -39,14 +39,43 @@ static bool is_secret(struct otr_slice key, char *const *redact)
 	return redact && is_redacted(key, redact);
 }
 
-/* Returns where the first character of `set` is in `s`, or s.len. */
-static size_t find_any(struct otr_slice s, const char *set)
+/* Characters of ASCII, one bit each. */
+struct chars {
+	uint64_t low, high;
+};
+
+static inline bool has_char(const struct chars *set, char c)
 {
+	uint64_t word = (unsigned char)c < 64 ? set->low : set->high;
+
+	return !(c & 0x80) && word >> (c & 63) & 1;
+}
+
+static inline struct chars chars_of(const char *list)
+{
+	struct chars set = {0};
+
+	for (; *list; list++)
+		*(*list < 64 ? &set.low : &set.high) |= UINT64_C(1) << (*list & 63);
+	return set;
+}
+
+/* Returns where the first character of `list` is in `s`, or s.len. */
+static inline size_t find_any(struct otr_slice s, const char *list)
+{
+	const struct chars set = chars_of(list);
 	size_t i = 0;
 
-	while (i < s.len && (!s.data[i] || !strchr(set, s.data[i])))
+	while (i < s.len && !has_char(&set, s.data[i]))
 		i++;
 	return i;
+}
+
+static inline size_t find_char(struct otr_slice s, char c)
+{
+	const char *at = s.len ? memchr(s.data, c, s.len) : NULL;
+
+	return at ? (size_t)(at - s.data) : s.len;
 }
 
 static void split_authority(struct otr_url *out, struct otr_slice *rest)
@@ -71,8 +100,8 @@ void otr_url_split(struct otr_url *out, struct otr_slice target, bool connect)
 		target = otr_slice_sub(target, n + 3, target.len);
 		split_authority(out, &target);
 	}
-	target.len = find_any(target, "#");
-	n = find_any(target, "?");
+	target.len = find_char(target, '#');
+	n = find_char(target, '?');
 	out->path = otr_slice_sub(target, 0, n);
 	out->query = otr_slice_sub(target, n + 1, target.len);
 	if (!out->path.len && out->scheme.len)
@@ -107,7 +136,7 @@ struct otr_slice otr_url_host(struct otr_slice authority, uint16_t *port)
 	size_t colon = host.len;
 
 	if (host.len && host.data[0] == '[') {
-		colon = find_any(host, "]");
+		colon = find_char(host, ']');
 		*port = read_port(otr_slice_sub(host, colon + 2, host.len));
 		return otr_slice_sub(host, 1, colon - 1);
 	}
@@ -131,12 +160,7 @@ void otr_url_authority(struct otr_buf *out, struct otr_slice authority)
 /* Can `s` hold a secret? Most values are too short, or too plain. */
 static bool may_hold_secret(struct otr_slice s)
 {
-	if (s.len >= 16)
-		return true;
-	for (size_t i = 0; i < s.len; i++)
-		if (s.data[i] && strchr("%:=@+,|", s.data[i]))
-			return true;
-	return false;
+	return s.len >= 16 || find_any(s, "%:=@+,|") < s.len;
 }
 
 static bool holds_secret(struct otr_slice s)
@@ -146,7 +170,7 @@ static bool holds_secret(struct otr_slice s)
 
 static void put_pair(struct otr_buf *out, struct otr_slice pair, char *const *redact)
 {
-	size_t n = find_any(pair, "=");
+	size_t n = find_char(pair, '=');
 	struct otr_slice key = otr_slice_sub(pair, 0, n);
 	struct otr_slice value = otr_slice_sub(pair, n + 1, pair.len);
 
@@ -166,8 +190,8 @@ static bool is_plain(struct otr_slice seg)
 	return seg.len && find_any(seg, ";=:%") == seg.len && otr_secret_readable(seg);
 }
 
-/* Is the segment behind this one a secret: /token/X, /reset/X? */
-static bool announces_secret(struct otr_slice seg)
+/* Works out what announces_secret() returns. */
+static bool is_announcing(struct otr_slice seg)
 {
 	static const char *const words[] = {
 		"reset",    "invite",	  "invitation",	 "hook",    "hooks",
@@ -186,6 +210,56 @@ static bool announces_secret(struct otr_slice seg)
 		if (otr_slice_eq_nocase(seg, otr_slice_str(words[i])))
 			return true;
 	return is_plain(seg) && otr_secret_key(seg);
+}
+
+/* Has the segment a letter, or what may stand for one? All words of the tables have letters. */
+static bool has_letter(struct otr_slice seg)
+{
+	for (size_t i = 0; i < seg.len; i++)
+		if ((seg.data[i] & 0x80) || seg.data[i] == '%' ||
+		    (unsigned char)((seg.data[i] | 0x20) - 'a') < 26)
+			return true;
+	return false;
+}
+
+/* Paths have the same words again, so each thread remembers the verdicts on them. A client that
+ * sends many others only makes the verdicts be worked out again. */
+#define KEPT	 256
+#define KEPT_LEN 15
+
+struct kept {
+	uint64_t text[2]; /* KEPT_LEN bytes and their number */
+	bool announces;
+};
+
+static struct kept *place_of(const uint64_t text[2])
+{
+	static __thread struct kept kept[KEPT];
+	uint64_t sum = (text[0] ^ text[1] * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
+
+	return &kept[sum >> 56];
+}
+
+/* Is the segment behind this one a secret: /token/X, /reset/X? */
+static bool announces_secret(struct otr_slice seg)
+{
+	char text[KEPT_LEN + 1] = "";
+	uint64_t words[2];
+	struct kept *at;
+
+	if (!seg.len || (seg.len <= KEPT_LEN && !has_letter(seg)))
+		return false;
+	if (seg.len > KEPT_LEN)
+		return is_announcing(seg);
+	memcpy(text, seg.data, seg.len);
+	text[KEPT_LEN] = (char)seg.len;
+	memcpy(words, text, sizeof(words));
+	at = place_of(words);
+	if (at->text[0] != words[0] || at->text[1] != words[1]) {
+		at->announces = is_announcing(seg);
+		memcpy(at->text, words, sizeof(words));
+	}
+	return at->announces;
 }
 
 /* Is a segment that follows an announcing one a word, as in /password/forgotten, or a version,
@@ -229,7 +303,7 @@ void otr_url_path(struct otr_buf *out, struct otr_slice path)
 	size_t n;
 
 	while (path.len) {
-		n = find_any(path, "/");
+		n = find_char(path, '/');
 		seg = otr_slice_sub(path, 0, n);
 		if (announced && !is_word(seg))
 			otr_buf_str(out, HIDDEN);
@@ -249,7 +323,7 @@ void otr_url_path_words(struct otr_buf *out, struct otr_slice path)
 	size_t n;
 
 	while (path.len) {
-		n = find_any(path, "/");
+		n = find_char(path, '/');
 		seg = otr_slice_sub(path, 0, n);
 		if (is_word(seg) && !otr_secret_shape(seg))
 			otr_buf_slice(out, seg);

@@ -20,9 +20,9 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
+#include "agent/base/utf8.h"
 #include "agent/base/version.h"
 #include "agent/resource/name_path.h"
-#include "agent/resource/utf8.h"
 #include "agent/resource/uuid5.h"
 
 #define ATTRS_MAX 64

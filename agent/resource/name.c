@@ -14,10 +14,10 @@
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/base/text.h"
+#include "agent/base/utf8.h"
 #include "agent/resource/name_guess.h"
 #include "agent/resource/name_path.h"
 #include "agent/resource/percent.h"
-#include "agent/resource/utf8.h"
 
 #define CONTAINER_ID 64
 

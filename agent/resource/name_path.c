@@ -16,10 +16,10 @@ struct otr_slice otr_name_base(struct otr_slice path)
 
 struct otr_slice otr_name_exe(struct otr_slice link)
 {
-	static const char gone[] = " (deleted)";
-	size_t n = sizeof(gone) - 1;
+	static const char suffix[] = " (deleted)";
+	size_t n = sizeof(suffix) - 1;
 
-	if (link.len > n && !memcmp(link.data + link.len - n, gone, n))
+	if (link.len > n && !memcmp(link.data + link.len - n, suffix, n))
 		link.len -= n;
 	return link;
 }

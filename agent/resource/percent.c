@@ -45,14 +45,6 @@ bool otr_pair_next(struct otr_slice *list, struct otr_slice *key, struct otr_sli
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = otr_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool otr_percent_decode(struct otr_buf *out, struct otr_slice s)
 {
 	for (size_t i = 0; i < s.len; i++) {
@@ -60,9 +52,11 @@ bool otr_percent_decode(struct otr_buf *out, struct otr_slice s)
 			otr_buf_byte(out, s.data[i]);
 			continue;
 		}
-		if (i + 2 >= s.len || hex_digit(s.data[i + 1]) < 0 || hex_digit(s.data[i + 2]) < 0)
+		if (i + 2 >= s.len || otr_hex_digit(s.data[i + 1]) < 0 ||
+		    otr_hex_digit(s.data[i + 2]) < 0)
 			return false;
-		otr_buf_byte(out, (char)(hex_digit(s.data[i + 1]) << 4 | hex_digit(s.data[i + 2])));
+		otr_buf_byte(out, (char)(otr_hex_digit(s.data[i + 1]) << 4 |
+					 otr_hex_digit(s.data[i + 2])));
 		i += 2;
 	}
 	return true;

@@ -108,19 +108,19 @@ static void set_comm(struct facts *f, const char comm[16])
 /* Gives `p` facts of its own, so that they can change. */
 static int facts_own(struct proc *p)
 {
-	OTR_AUTO(facts_unref) struct facts *mine = NULL;
+	OTR_AUTO(facts_unref) struct facts *copy = NULL;
 
 	if (p->facts->refs == 1)
 		return 0;
-	mine = facts_new();
-	if (!mine)
+	copy = facts_new();
+	if (!copy)
 		return -ENOMEM;
 	for (size_t i = 0; i < OTR_META_MAX; i++)
-		if (fact_set(mine, i, p->facts->known.text[i]))
+		if (fact_set(copy, i, p->facts->known.text[i]))
 			return -ENOMEM;
-	set_comm(mine, p->facts->comm);
+	set_comm(copy, p->facts->comm);
 	facts_unref(&p->facts);
-	p->facts = OTR_TAKE(mine);
+	p->facts = OTR_TAKE(copy);
 	return 0;
 }
 

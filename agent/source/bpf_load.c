@@ -275,13 +275,13 @@ static int no_way(struct otr_bpf *b, struct otr_err *err, const char *name, int 
 	struct utsname host;
 
 	uname(&host);
-	otr_err_set(err, "kernel %s does not take what is needed: %s: %s", host.release, name,
-		    strerror(-rc));
+	otr_err_set(err, "kernel %s cannot run a probe that otrace needs: %s: %s", host.release,
+		    name, strerror(-rc));
 	for (size_t row = 0; otr_probes[row].name; row++)
 		if (b->choice[row] < 0 && otr_probes[row].required)
 			otr_err_hint(err, "without it %s", otr_probes[row].means);
-	otr_err_hint(err, "try  otrace doctor      it tells what this kernel has; "
-			  "-v shows the kernel's own words");
+	otr_err_hint(err, "try  otrace doctor      it lists what this kernel supports; "
+			  "-v shows the kernel's own messages");
 	return -EOPNOTSUPP;
 }
 
@@ -343,7 +343,7 @@ static int load_and_attach(struct otr_bpf *b, const struct otr_bpf_config *cfg, 
 		return rc;
 	rc = open_rings(b);
 	if (rc) {
-		otr_err_set(err, "cannot map the rings: %s", strerror(-rc));
+		otr_err_set(err, "cannot map the ring buffers of the probes: %s", strerror(-rc));
 		return rc;
 	}
 	otr_buf_reset(&b->log);
@@ -364,13 +364,14 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg, struct 
 	int rc;
 
 	if (!b) {
-		otr_err_set(err, "out of memory");
+		otr_err_set(err, "cannot load the kernel probes: out of memory");
 		return -ENOMEM;
 	}
 	b->log.max = 1 << 20;
 	b->cpus = libbpf_num_possible_cpus();
 	if (b->cpus < 1 || b->cpus > OTR_CPUS_MAX) {
-		otr_err_set(err, "%d CPUs: at most %d can be counted", b->cpus, OTR_CPUS_MAX);
+		otr_err_set(err, "this machine has %d CPUs; the probes support at most %d", b->cpus,
+			    OTR_CPUS_MAX);
 		return -EOPNOTSUPP;
 	}
 	libbpf_set_print(keep_log);
@@ -386,7 +387,7 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg, struct 
 		return rc;
 	rc = otr_bpf_names(b);
 	if (rc) {
-		otr_err_set(err, "cannot list what runs: %s", strerror(-rc));
+		otr_err_set(err, "cannot list the running processes: %s", strerror(-rc));
 		return rc;
 	}
 	/* Records are dropped while the price of a call is measured, so no process is on trial

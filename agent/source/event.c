@@ -102,7 +102,7 @@ static bool lost_ok(const struct otr_event *ev)
 	return exact(ev, sizeof(*lo), 0) && lo->cause < OTR_LOSS_MAX;
 }
 
-static bool past_ok(const struct otr_event *ev)
+static bool bypassed_ok(const struct otr_event *ev)
 {
 	return exact(ev, sizeof(struct otr_ev_bypassed), 0);
 }
@@ -142,7 +142,7 @@ static const struct door doors[OTR_EV_MAX] = {
 	[OTR_EV_PROC_FORK] = {sizeof(struct otr_ev_proc), proc_ok},
 	[OTR_EV_LISTEN] = {sizeof(struct otr_ev_conn), conn_ok},
 	[OTR_EV_TICK] = {sizeof(struct otr_event), tick_ok},
-	[OTR_EV_BYPASSED] = {sizeof(struct otr_ev_bypassed), past_ok},
+	[OTR_EV_BYPASSED] = {sizeof(struct otr_ev_bypassed), bypassed_ok},
 	[OTR_EV_CONN_FAILED] = {sizeof(struct otr_ev_failed), failed_ok},
 	[OTR_EV_SHARE] = {sizeof(struct otr_ev_share), share_ok},
 };

@@ -29,7 +29,7 @@ static const struct {
 	const char *version; /* bytes of the section that are read */
 	uint32_t goid, parent;
 } layouts[] = {
-	{"go1.26", 152, 280}, /* verified: tests/bats/go.bats */
+	{"go1.26", 152, 280}, /* verified: tests/bats/http.bats */
 };
 
 /* Section headers of an ordinary Go program: some 40; names: 1 KiB. */

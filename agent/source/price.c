@@ -58,7 +58,7 @@ static uint64_t best_round(const int end[2])
 	return best;
 }
 
-static void child(int talk)
+static void child(int pair)
 {
 	uint64_t bare, traced;
 	int end[2];
@@ -67,11 +67,11 @@ static void child(int talk)
 	if (connect_self(end))
 		_exit(1);
 	bare = best_round(end);
-	if (write(talk, &bare, 1) != 1 || read(talk, &go, 1) != 1)
+	if (write(pair, &bare, 1) != 1 || read(pair, &go, 1) != 1)
 		_exit(1);
 	traced = best_round(end);
 	traced = traced > bare ? traced - bare : 0;
-	_exit(write(talk, &traced, sizeof(traced)) != sizeof(traced));
+	_exit(write(pair, &traced, sizeof(traced)) != sizeof(traced));
 }
 
 static int drop(void *arg, const struct otr_event *ev)
@@ -84,23 +84,23 @@ static int drop(void *arg, const struct otr_event *ev)
 uint64_t otr_bpf_measure(struct otr_bpf *b)
 {
 	uint64_t price = 0;
-	int talk[2];
+	int pair[2];
 	pid_t pid;
 	char ready;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, talk))
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return 0;
 	pid = fork();
 	if (!pid) {
-		close(talk[0]); /* else each waits for the other */
-		child(talk[1]);
+		close(pair[0]); /* else each waits for the other */
+		child(pair[1]);
 	}
-	close(talk[1]);
-	if (pid > 0 && read(talk[0], &ready, 1) == 1 && !otr_bpf_target(b, (uint32_t)pid, false) &&
-	    !otr_bpf_list(b, (uint32_t)pid) && write(talk[0], "", 1) == 1 &&
-	    read(talk[0], &price, sizeof(price)) != sizeof(price))
+	close(pair[1]);
+	if (pid > 0 && read(pair[0], &ready, 1) == 1 && !otr_bpf_target(b, (uint32_t)pid, false) &&
+	    !otr_bpf_list(b, (uint32_t)pid) && write(pair[0], "", 1) == 1 &&
+	    read(pair[0], &price, sizeof(price)) != sizeof(price))
 		price = 0;
-	close(talk[0]);
+	close(pair[0]);
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
 	otr_bpf_drain(b, drop, NULL);

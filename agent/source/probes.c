@@ -30,19 +30,20 @@ const struct otr_probe otr_probes[] = {
 		.choices = {{"scheduler", {"otr_fork", "otr_exec", "otr_exit"}}},
 	},
 	{
-		.name = "before us",
-		.means = "what runs already cannot be traced",
+		.name = "existing",
+		.means = "processes that already run cannot be traced",
 		.required = true,
 		.when = OTR_PROBE_LIST,
 		.choices =
 			{
 				{"task and file iterators", {"otr_list_tasks", "otr_list_files"}},
-				{"task iterator, sockets when they speak", {"otr_list_tasks"}},
+				{"task iterator; sockets from their next bytes on",
+				 {"otr_list_tasks"}},
 			},
 	},
 	{
 		.name = "waits",
-		.means = "event loops (nginx, Node) get no parents",
+		.means = "requests of event loops (nginx, Node) have no parents",
 		.when = OTR_PROBE_WAITS,
 		.choices =
 			{
@@ -56,7 +57,7 @@ const struct otr_probe otr_probes[] = {
 	},
 	{
 		.name = "wake-ups",
-		.means = "work handed to a pool of threads gets no parent",
+		.means = "requests of thread pools have no parents",
 		.when = OTR_PROBE_WAKES,
 		.choices = {{"scheduler", {"otr_waking"}}},
 	},

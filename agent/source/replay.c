@@ -77,7 +77,7 @@ static int read_head(struct replay *re, struct otr_err *err)
 	if (has(re, sizeof(head)))
 		memcpy(&head, re->bytes, sizeof(head));
 	if (memcmp(head.magic, OTR_RECORD_MAGIC, sizeof(head.magic)) != 0) {
-		otr_err_set(err, "%s is no recording of otrace", re->path);
+		otr_err_set(err, "%s is not a recording of otrace", re->path);
 		otr_err_hint(err, "make one with  otrace run --record FILE -- CMD");
 		return -EINVAL;
 	}
@@ -86,6 +86,7 @@ static int read_head(struct replay *re, struct otr_err *err)
 			    "%s was recorded by another version of otrace: "
 			    "format %u, this one reads %u",
 			    re->path, head.abi, OTR_ABI);
+		otr_err_hint(err, "replay it with that version, or record anew");
 		return -EINVAL;
 	}
 	re->from = re->offset = sizeof(head);

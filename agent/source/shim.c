@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shim.c - processes that carry the library, and what is read from their rings; see shim.h. */
+/* shim.c - processes that carry the library, and the records in their rings; see shim.h. */
 
 #include "agent/source/shim.h"
 
@@ -19,8 +19,8 @@
 #include "agent/source/shim_state.h"
 #include "agent/source/unix_peer.h"
 
-#define ABANDON_NS 1000000000ull
-#define OFFERS	   64 /* offers accepted before the rings are read again */
+#define ABANDON_NS 1000000000ull /* how long the reader waits for a slot that is not finished */
+#define OFFERS	   64		 /* offers accepted before the rings are read again */
 
 int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 {
@@ -33,9 +33,10 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 	}
 	rc = otr_offers_open(&s->offers);
 	if (rc) {
-		otr_err_set(err, "sockets for the library: %s", strerror(-rc));
+		otr_err_set(err, "cannot open the sockets at which programs offer their rings: %s",
+			    strerror(-rc));
 		if (rc == -EMFILE)
-			otr_err_hint(err, "right: %u descriptors more (ulimit -n)",
+			otr_err_hint(err, "raise the limit (ulimit -n) by %u descriptors",
 				     OTR_OFFER_DOORS + 1);
 		free(OTR_TAKE(s));
 		return rc;
@@ -46,14 +47,16 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 	return 0;
 }
 
-/* The library in the process does nothing from now on. Not for a process that has ended: children
- * that it forked look at its ring until they have rings of their own. */
+/* The library in the process does nothing from now on. Not called for a process that has ended: its
+ * children use its ring until they have their own. */
 static void switch_off(struct shim *sh)
 {
 	sh->off = true;
 	__atomic_store_n(&sh->rd.ring->off, 1, __ATOMIC_RELEASE);
 }
 
+/* A counter of the process, since this agent reads its ring; limited, as the process may write any
+ * value. */
 static uint64_t counted(const struct shim *sh, int what)
 {
 	uint64_t n = __atomic_load_n(&sh->rd.ring->counts[what], __ATOMIC_RELAXED);
@@ -62,8 +65,8 @@ static uint64_t counted(const struct shim *sh, int what)
 	return n < otr_cpu_clamp_most(&sh->clamp) ? n : otr_cpu_clamp_most(&sh->clamp);
 }
 
-/* Takes a ring out of the list of those that are read; it stays mapped. */
-static void put_aside(struct otr_shims *s, struct shim *sh)
+/* Removes a ring from the list of those that are read; it stays mapped. */
+static void stop_reading(struct otr_shims *s, struct shim *sh)
 {
 	for (int i = 0; i < OTR_SHIM_COUNTS; i++)
 		s->counts[i] += counted(sh, i);
@@ -74,12 +77,12 @@ static void put_aside(struct otr_shims *s, struct shim *sh)
 
 static void release(struct otr_shims *s, struct shim *sh)
 {
-	put_aside(s, sh);
+	stop_reading(s, sh);
 	otr_shim_drop(sh);
 }
 
-/* Gives a ring back in this order, since another agent may take it as soon as the lease is free. */
-static void hand_back(struct otr_shims *s, struct shim *sh)
+/* Switches a ring off before it drops the lease: from then on another agent may take the ring. */
+static void give_up(struct otr_shims *s, struct shim *sh)
 {
 	if (otr_ring_lease_keep(sh->rd.ring, s->me, otr_now())) {
 		switch_off(sh);
@@ -95,7 +98,7 @@ void otr_shims_close(struct otr_shims **sp)
 	if (!s)
 		return;
 	while (s->all)
-		hand_back(s, s->all);
+		give_up(s, s->all);
 	otr_shims_drop_held(s);
 	otr_offers_close(&s->offers);
 	if (s->peers >= 0)
@@ -132,7 +135,7 @@ void otr_shims_on_born(struct otr_shims *s, otr_shim_born_fn fn, void *arg)
 
 void otr_shims_late(struct otr_shims *s)
 {
-	s->late = true;
+	s->late_evidence = true;
 }
 
 bool otr_shims_has(const struct otr_shims *s, uint32_t tgid)
@@ -148,7 +151,7 @@ void otr_shims_doors(const struct otr_shims *s, uint64_t inodes[OTR_OFFER_DOORS]
 		inodes[i] = fstat(s->offers.door[i], &st) ? 0 : st.st_ino;
 }
 
-/* The process offers another ring: its older rings are over. */
+/* The process offers another ring, so its older rings get no more records. */
 static void replace(struct otr_shims *s, uint32_t tgid)
 {
 	struct shim *at;
@@ -157,8 +160,8 @@ static void replace(struct otr_shims *s, uint32_t tgid)
 		at->replaced |= at->tgid == tgid;
 }
 
-/* A pidfd of the process that sent the offer. An older kernel sends none; then it is opened by
- * number. */
+/* Returns a pidfd of the process that sent the offer. If an old kernel has sent none, opens one by
+ * the pid. */
 static int pidfd_of(const struct otr_offerer *who)
 {
 	int fd = who->pidfd;
@@ -168,8 +171,8 @@ static int pidfd_of(const struct otr_offerer *who)
 	return fd == -1 ? -errno : fd;
 }
 
-/* Takes `who->pidfd`. Returns 0; -EINVAL: it is no ring; -EMFILE: no descriptor left; -EBUSY:
- * another agent has adopted it. */
+/* Begins to read an offered ring; takes who->pidfd. Returns 0; -EINVAL: `fd` is no ring; -EMFILE:
+ * no descriptor is left; -EBUSY: another agent has adopted the ring. */
 static int take_ring(struct otr_shims *s, int fd, struct otr_offerer *who)
 {
 	struct shim *sh = otr_shim_make(fd, who->tgid, who->uid);
@@ -193,7 +196,7 @@ static int take_ring(struct otr_shims *s, int fd, struct otr_offerer *who)
 	return 0;
 }
 
-/* Returns false when no offer waits. */
+/* Accepts one offer. Returns false if none waits. */
 static bool next_offer(struct otr_shims *s)
 {
 	struct otr_offerer who;
@@ -234,8 +237,8 @@ static void emit_exit(const struct shim *sh, uint64_t now_ns, otr_event_fn fn, v
 	fn(arg, &pr.hdr);
 }
 
-/* A slot stays unfinished while its process lives if its thread was cancelled while it wrote: the
- * reader waits a second for it. */
+/* A thread that is cancelled while it writes leaves an unfinished slot: the reader waits for it for
+ * ABANDON_NS. */
 static bool is_stuck(struct shim *sh, int n, uint64_t now_ns)
 {
 	uint64_t head = __atomic_load_n(&sh->rd.ring->head, __ATOMIC_RELAXED);
@@ -254,7 +257,7 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 	const struct otr_event *ev;
 	int n = 0;
 
-	/* No more than a whole ring at once, since other rings wait. */
+	/* No more than one ring's content at once, since other rings wait. */
 	while (n < (int)(OTR_RING_BYTES / OTR_RING_SLOT) &&
 	       (ev = otr_ring_next(&sh->rd, sh->tgid, now_ns, over))) {
 		n++;
@@ -269,7 +272,7 @@ static int drain_one(struct otr_shims *s, struct shim *sh, uint64_t now_ns, bool
 	}
 	if (sh->rd.tail - from > s->fullest)
 		s->fullest = sh->rd.tail - from;
-	otr_cpu_clamp_take(&sh->clamp, (uint64_t)n, OTR_PRICE_TOLD, &s->cost_ns);
+	otr_cpu_clamp_take(&sh->clamp, (uint64_t)n, OTR_PRICE_RECORD, &s->cost_ns);
 	return n;
 }
 
@@ -282,18 +285,18 @@ static int visit(struct otr_shims *s, struct shim *sh, uint64_t now_ns, otr_even
 		/* This agent was halted for long and has lost the lease, or the process has
 		 * written to it. */
 		otr_loss_add(OTR_LOSS_RECORD, 1);
-		put_aside(s, sh);
+		stop_reading(s, sh);
 		DL_APPEND(s->held, sh);
 		return 0;
 	}
 	n = drain_one(s, sh, now_ns, over, fn, arg);
 	if (!over && !n)
-		otr_shim_rouse(s, sh, now_ns);
+		otr_shim_switch_on_again(s, sh, now_ns);
 	if (!over && is_stuck(sh, n, now_ns))
 		n += drain_one(s, sh, now_ns, true, fn, arg);
 	if (sh->rd.broken)
 		switch_off(sh);
-	otr_shim_check_said(s, sh);
+	otr_shim_check_switches(s, sh);
 	if (over || sh->rd.broken)
 		otr_shim_emit_losses(s, sh, now_ns, fn, arg);
 	if (!sh->replaced && (over || sh->rd.broken))

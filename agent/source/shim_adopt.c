@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim_adopt.c - adopts rings that were not offered to this agent: of processes that had the
- * library before. What lies in such a ring was for another agent, or for none; it is stepped
- * over.
+ * shim_adopt.c - adopts rings that were not offered to this agent, of processes that were started
+ * before. The records in such a ring were written for another agent, or for none; they are skipped.
  */
 
 #include <errno.h>
@@ -16,7 +15,7 @@
 #include "agent/source/shim.h"
 #include "agent/source/shim_state.h"
 
-#define HELD_NS OTR_NS_PER_S /* between two looks whether the lease is free */
+#define HELD_NS OTR_NS_PER_S /* between two checks whether the lease is free */
 
 uint64_t otr_shims_name(void)
 {
@@ -39,7 +38,7 @@ void otr_shims_welcome(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid)
 	s->welcome_arg = arg;
 }
 
-/* The agent emits only what the process counts from now on. */
+/* The agent emits only what the process counts from now on: keeps the present counts. */
 static void count_from_here(struct shim *sh)
 {
 	for (int i = 0; i < OTR_SHIM_COUNTS; i++)
@@ -47,7 +46,8 @@ static void count_from_here(struct shim *sh)
 			__atomic_load_n(&sh->rd.ring->counts[i], __ATOMIC_RELAXED);
 }
 
-/* Returns false where the process has written a position that cannot be. */
+/* Skips the records in the ring. Returns false if the process has written a head that is not
+ * valid. */
 static bool read_from_here(struct otr_ring_reader *rd)
 {
 	uint64_t head = __atomic_load_n(&rd->ring->head, __ATOMIC_ACQUIRE);
@@ -59,11 +59,11 @@ static bool read_from_here(struct otr_ring_reader *rd)
 
 /*
  * Switches a ring on for this agent. First it is switched off, so that no thread writes; then the
- * kernel side is told to leave the bytes of the process to the library; then it is switched on.
- * What moves in between is reported by neither source, and nothing by both. The process forgets
- * its connections when it sees the new `gen`.
+ * kernel side stops capturing the bytes of the process; then the ring is switched on. So no bytes
+ * are reported by both sources; those that move in between are reported by neither. The process
+ * forgets its connections when it reads the new `gen`. Returns false if the ring is not valid.
  */
-static bool wake(struct otr_shims *s, struct shim *sh)
+static bool switch_on(struct otr_shims *s, struct shim *sh)
 {
 	struct otr_ring *ring = sh->rd.ring;
 
@@ -81,22 +81,22 @@ static bool wake(struct otr_shims *s, struct shim *sh)
 	return true;
 }
 
-void otr_shim_rouse(struct otr_shims *s, struct shim *sh, uint64_t now_ns)
+void otr_shim_switch_on_again(struct otr_shims *s, struct shim *sh, uint64_t now_ns)
 {
 	if (sh->off || !__atomic_load_n(&sh->rd.ring->off, __ATOMIC_RELAXED) ||
-	    now_ns - sh->roused_ns < HELD_NS)
+	    now_ns - sh->switched_on_ns < HELD_NS)
 		return;
-	sh->roused_ns = now_ns;
-	sh->rd.broken |= !wake(s, sh);
+	sh->switched_on_ns = now_ns;
+	sh->rd.broken |= !switch_on(s, sh);
 }
 
-/* Takes the lease of a ring and switches it on. Returns false where another agent has the lease. */
+/* Takes the lease of a ring and switches it on. Returns false if another agent has the lease. */
 static bool take(struct otr_shims *s, struct shim *sh, uint64_t now_ns)
 {
 	if (!otr_ring_lease_take(sh->rd.ring, s->me, now_ns))
 		return false;
 	count_from_here(sh);
-	if (wake(s, sh)) {
+	if (switch_on(s, sh)) {
 		DL_APPEND(s->all, sh);
 		s->n++;
 		return true;
@@ -116,8 +116,8 @@ static bool is_held(const struct otr_shims *s, uint32_t tgid)
 	return false;
 }
 
-/* The ring among those in `m` that the process made itself: a child has the ring of its parent
- * mapped until it makes one. */
+/* Returns the ring in `m` that the process has made itself, mapped, or NULL: a child has the ring
+ * of its parent mapped until it makes its own. */
 static struct shim *own_of(struct otr_ring_find *m, uint32_t tgid)
 {
 	struct shim *sh = NULL;
@@ -150,7 +150,7 @@ enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *
 		return m->carries || m->n ? OTR_ADOPT_LATER : OTR_ADOPT_NONE;
 	if (take(s, sh, now_ns))
 		return otr_shim_of(s, tgid) ? OTR_ADOPT_TAKEN : OTR_ADOPT_NONE;
-	if (!sh->rd.ring->reader) { /* it is about to be offered to an agent */
+	if (!sh->rd.ring->reader) { /* the process is about to offer the ring to an agent */
 		otr_shim_drop(sh);
 		return OTR_ADOPT_LATER;
 	}
@@ -161,7 +161,7 @@ enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *
 enum otr_adopt otr_shims_adopt(struct otr_shims *s, uint32_t tgid, uint64_t now_ns)
 {
 	struct otr_ring_find m;
-	enum otr_adopt is;
+	enum otr_adopt result;
 	int rc;
 
 	if (otr_shim_of(s, tgid))
@@ -171,29 +171,30 @@ enum otr_adopt otr_shims_adopt(struct otr_shims *s, uint32_t tgid, uint64_t now_
 	rc = otr_ring_find_find(tgid, &m);
 	if (rc)
 		return rc == -EPERM ? OTR_ADOPT_DENIED : OTR_ADOPT_NONE;
-	is = otr_shims_adopt_found(s, &m, tgid, now_ns);
+	result = otr_shims_adopt_found(s, &m, tgid, now_ns);
 	otr_ring_find_fini(&m);
-	return is;
+	return result;
 }
 
 enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns)
 {
-	enum otr_adopt is = OTR_ADOPT_NONE;
+	enum otr_adopt result = OTR_ADOPT_NONE;
 	struct otr_ring_find m;
 	struct shim *sh;
 	int rc = otr_ring_find_find(tgid, &m);
 
 	if (rc)
-		return rc == -EPERM ? OTR_ADOPT_DENIED : is;
+		return rc == -EPERM ? OTR_ADOPT_DENIED : result;
 	sh = own_of(&m, tgid);
 	if (sh)
-		is = otr_ring_lease_is_free(sh->rd.ring, now_ns) ? OTR_ADOPT_TAKEN : OTR_ADOPT_HELD;
+		result = otr_ring_lease_is_free(sh->rd.ring, now_ns) ? OTR_ADOPT_TAKEN
+								     : OTR_ADOPT_HELD;
 	else if (m.carries || m.n)
-		is = OTR_ADOPT_LATER;
+		result = OTR_ADOPT_LATER;
 	if (sh)
 		otr_shim_drop(sh);
 	otr_ring_find_fini(&m);
-	return is;
+	return result;
 }
 
 void otr_shims_retry_held(struct otr_shims *s, uint64_t now_ns)
@@ -216,7 +217,7 @@ void otr_shims_retry_held(struct otr_shims *s, uint64_t now_ns)
 	}
 }
 
-/* The process runs another program: rings that were found before are over. */
+/* The process runs another program: rings that were found before get no more records. */
 void otr_shims_executed(struct otr_shims *s, uint32_t tgid, uint64_t when_ns)
 {
 	struct shim *sh;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shim_conn.c - which ring holds the state of a connection, and what is written there about it. */
+/* shim_conn.c - which ring has the state of a connection, and the policies that are written to
+ * it. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,9 @@
 #include "agent/source/unix_peer.h"
 #include "agent/source/vouch.h"
 
-#define VOUCHED_NS 1000000000ull
-#define CONNS	   262144 /* connections whose ring is kept, of all rings */
+#define VOUCHED_NS 1000000000ull /* how long a check of vouch.h is valid */
+#define CONNS	   262144	 /* connections of all rings that are followed */
+#define PROBES	   8		 /* slots of a table of the ring in which a key may be */
 
 static struct holder *find_holder(struct otr_shims *s, uint64_t conn)
 {
@@ -23,12 +25,13 @@ static struct holder *find_holder(struct otr_shims *s, uint64_t conn)
 	return at;
 }
 
+/* The slot of sh->own for a connection. */
 static uint64_t *own_slot(struct shim *sh, uint64_t conn)
 {
 	return &sh->own[conn % OTR_ARRAY_SIZE(sh->own)];
 }
 
-static void leave_home(struct holder *at)
+static void unset_ring(struct holder *at)
 {
 	uint64_t *slot = own_slot(at->shim, at->conn);
 
@@ -37,10 +40,11 @@ static void leave_home(struct holder *at)
 		*slot = 0;
 }
 
-static void move_home(struct holder *at, struct shim *sh)
+/* `sh` has the state of the connection from now on. */
+static void set_ring(struct holder *at, struct shim *sh)
 {
 	if (at->shim)
-		leave_home(at);
+		unset_ring(at);
 	at->shim = sh;
 	DL_APPEND(sh->conns, at);
 	*own_slot(sh, at->conn) = at->conn;
@@ -61,12 +65,12 @@ static void add_conn(struct otr_shims *s, struct shim *sh, uint64_t conn)
 		return;
 	}
 	s->conns++;
-	move_home(at, sh);
+	set_ring(at, sh);
 }
 
 static void forget_conn(struct otr_shims *s, struct holder *at)
 {
-	leave_home(at);
+	unset_ring(at);
 	HASH_DEL(s->by_conn, at);
 	s->conns--;
 	free(at);
@@ -78,6 +82,7 @@ void otr_shims_forget(struct otr_shims *s, struct shim *sh)
 		forget_conn(s, sh->conns);
 }
 
+/* Was it checked a moment ago that this process may report the connection? */
 static bool was_vouched(const struct shim *sh, uint64_t conn, uint64_t now_ns)
 {
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(sh->vouched); i++)
@@ -86,7 +91,8 @@ static bool was_vouched(const struct shim *sh, uint64_t conn, uint64_t now_ns)
 	return false;
 }
 
-static bool vouched(struct shim *sh, uint64_t conn, uint64_t now_ns)
+/* Keeps that this process may report the connection. */
+static bool keep_vouched(struct shim *sh, uint64_t conn, uint64_t now_ns)
 {
 	size_t i = sh->next_vouched++ % OTR_ARRAY_SIZE(sh->vouched);
 
@@ -95,27 +101,27 @@ static bool vouched(struct shim *sh, uint64_t conn, uint64_t now_ns)
 	return true;
 }
 
-/* Is one the parent of the other, or have both one parent? A child has the sockets of its parent,
- * and may have closed them before anybody looks. */
+/* Is one process the parent of the other, or have both the same parent? A child inherits the
+ * sockets of its parent, and may close them before the agent checks. */
 static bool are_related(const struct shim *a, const struct shim *b)
 {
 	return a->parent == b->tgid || b->parent == a->tgid ||
 	       (a->parent == b->parent && a->parent > 1);
 }
 
-/* May the process of `sh` report a connection of another ring? */
-static bool may_speak(struct otr_shims *s, struct shim *sh, const struct holder *at,
-		      uint64_t now_ns)
+/* May the process of `sh` report a connection whose state another ring has? */
+static bool may_report(struct otr_shims *s, struct shim *sh, const struct holder *at,
+		       uint64_t now_ns)
 {
 	if (at->shim->tgid == sh->tgid || was_vouched(sh, at->conn, now_ns))
-		return true; /* after an exec; or this was checked before */
+		return true; /* the same process after an exec, or checked before */
 	if (s->proofs <= 0)
 		return false;
 	s->proofs--;
 	if (otr_vouch(sh->tgid, at->conn) == OTR_VOUCH_HOLDS || are_related(sh, at->shim) ||
 	    otr_vouch(at->shim->tgid, at->conn) != OTR_VOUCH_HOLDS)
-		return vouched(sh, at->conn, now_ns);
-	sh->rd.broken |= ++sh->lies >= OTR_SHIM_LIES;
+		return keep_vouched(sh, at->conn, now_ns);
+	sh->rd.broken |= ++sh->refused >= OTR_SHIM_REFUSED_MAX;
 	return false;
 }
 
@@ -137,10 +143,10 @@ bool otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_eve
 		add_conn(s, sh, ev->conn);
 	if (!at)
 		return true;
-	if (at->shim != sh && !may_speak(s, sh, at, now_ns))
+	if (at->shim != sh && !may_report(s, sh, at, now_ns))
 		return false;
 	if (ev->kind == OTR_EV_CONN_OPEN)
-		move_home(at, sh);
+		set_ring(at, sh);
 	else if (closes && at->shim == sh)
 		forget_conn(s, at);
 	else if (at->shim == sh)
@@ -152,8 +158,9 @@ void otr_shims_peer(const struct otr_shims *s, struct otr_ev_conn *cn)
 {
 	bool is_unix = cn->local.family == AF_UNIX || cn->remote.family == AF_UNIX;
 
-	/* Never what the process wrote itself. With the probes, the kernel side reports it. */
-	cn->peer = is_unix && !s->late ? otr_unix_peer(s->peers, cn->hdr.conn) : 0;
+	/* The value that the process wrote is never used. With the probes, the kernel side reports
+	 * it. */
+	cn->peer = is_unix && !s->late_evidence ? otr_unix_peer(s->peers, cn->hdr.conn) : 0;
 }
 
 bool otr_shims_look(void *ctx, uint64_t key, struct otr_run_now *now)
@@ -162,7 +169,7 @@ bool otr_shims_look(void *ctx, uint64_t key, struct otr_run_now *now)
 	uint32_t place = otr_ring_hash(key), seq;
 	const struct otr_ring_run *r;
 
-	for (uint32_t i = 0; at && i < 8; i++) {
+	for (uint32_t i = 0; at && i < PROBES; i++) {
 		r = &at->shim->rd.ring->runs[(place + i) % OTR_RING_RUNS];
 		if (__atomic_load_n(&r->key, __ATOMIC_ACQUIRE) != key)
 			continue;
@@ -189,7 +196,7 @@ void otr_shims_policy(struct otr_shims *s, uint64_t conn, enum otr_dir dir,
 		return;
 	ring = at->shim->rd.ring;
 	to = place % OTR_RING_POLICIES;
-	for (uint32_t i = 8; i-- > 0;) {
+	for (uint32_t i = PROBES; i-- > 0;) {
 		uint32_t here = (place + i) % OTR_RING_POLICIES;
 
 		if (!ring->policies[here].key || ring->policies[here].key == key)

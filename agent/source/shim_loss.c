@@ -1,37 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shim_loss.c - what a process counts instead of writing records, and what that costs it. */
+/* shim_loss.c - what a process counts instead of writing records, and the CPU time that this
+ * takes. */
 
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/source/shim.h"
 #include "agent/source/shim_state.h"
 
-/* The price of a request that is shed, in ns: in a process that asks nobody, and in one that may
- * pass on the trace of a request, where the rules of causality go on (at most). See
- * docs/OVERHEAD.md. */
-#define PRICE_LET_GO	250
-#define PRICE_PASSED_ON 430
+/* CPU time of a request that is shed, in ns: in a process that sends no requests, and in one that
+ * may propagate a trace, where the causality rules still apply (at most). See docs/OVERHEAD.md. */
+#define PRICE_SHED	      250
+#define PRICE_SHED_PROPAGATES 430
 
-/* What a process counts that is a loss. The process can write anything there: see cpu_clamp.h. */
+/* The counters of a process that are losses. The process can write any value there: see
+ * cpu_clamp.h. */
 static const struct {
 	enum otr_shim_count what;
 	enum otr_loss cause;
 	uint64_t price_ns;
 } losses[] = {
-	{OTR_SHIM_DROPPED, OTR_LOSS_RING, OTR_PRICE_TOLD},
-	{OTR_SHIM_SHED, OTR_LOSS_BUDGET, PRICE_LET_GO},
-	{OTR_SHIM_BEHIND, OTR_LOSS_BEHIND, PRICE_LET_GO},
+	{OTR_SHIM_DROPPED, OTR_LOSS_RING, OTR_PRICE_RECORD},
+	{OTR_SHIM_SHED, OTR_LOSS_BUDGET, PRICE_SHED},
+	{OTR_SHIM_BEHIND, OTR_LOSS_BEHIND, PRICE_SHED},
 };
 
 static uint64_t price(const struct shim *sh, size_t loss)
 {
 	bool propagates = __atomic_load_n(&sh->rd.ring->propagates, __ATOMIC_RELAXED);
 
-	return losses[loss].what != OTR_SHIM_DROPPED && propagates ? PRICE_PASSED_ON
+	return losses[loss].what != OTR_SHIM_DROPPED && propagates ? PRICE_SHED_PROPAGATES
 								   : losses[loss].price_ns;
 }
 
-void otr_shim_check_said(const struct otr_shims *s, struct shim *sh)
+void otr_shim_check_switches(const struct otr_shims *s, struct shim *sh)
 {
 	const struct otr_ring *ring = sh->rd.ring;
 	bool is_same = __atomic_load_n(&ring->say.flags, __ATOMIC_RELAXED) == s->say.flags &&
@@ -39,9 +40,9 @@ void otr_shim_check_said(const struct otr_shims *s, struct shim *sh)
 		       __atomic_load_n(&ring->say.hosts.n, __ATOMIC_RELAXED) == s->say.hosts.n &&
 		       __atomic_load_n(&ring->paused, __ATOMIC_RELAXED) == s->paused;
 
-	if (is_same || sh->is_strange)
+	if (is_same || sh->is_overwritten)
 		return;
-	sh->is_strange = true;
+	sh->is_overwritten = true;
 	otr_loss_add(OTR_LOSS_RECORD, 1);
 }
 

@@ -22,24 +22,24 @@
 struct shim {
 	struct otr_ring_reader rd;
 	uint32_t tgid;
-	int pidfd;	 /* -1: the process has ended */
-	bool off;	 /* the agent has switched it off */
-	bool is_strange; /* the process has overwritten its switches */
-	bool replaced;	 /* the process has executed another program since */
-	uint64_t found_ns, roused_ns;
+	int pidfd;	     /* -1: the process has ended */
+	bool off;	     /* the agent has switched the ring off */
+	bool is_overwritten; /* the process has overwritten its switches */
+	bool replaced;	     /* the process has made another ring, or executed another program */
+	uint64_t found_ns, switched_on_ns;
 	uint64_t looked_ns;
 	uint64_t last_ns;  /* of its last record */
-	uint64_t stuck_ns; /* since when no record could be read, though there are some */
+	uint64_t stuck_ns; /* since when the next record is not finished; 0: it is */
 	uint32_t uid;
-	uint64_t threshold;		   /* at which its traces are sampled, as its ring says */
+	uint64_t threshold; /* for its traces (bpf/sample.h), as written to its ring */
 	uint64_t emitted[OTR_SHIM_COUNTS]; /* how much of each count has been emitted */
 	struct otr_cpu_clamp clamp;
 	uint64_t base[OTR_SHIM_COUNTS]; /* the counts when this agent began to read */
 	struct holder *conns;
 	uint32_t parent;   /* its parent, when the ring was found */
 	uint32_t handoffs; /* late evidence about its requests */
-	uint32_t lies;	   /* records about sockets that only others hold */
-	uint64_t own[64];  /* connections of this ring, by their low bits, to save a look-up */
+	uint32_t refused;  /* records about sockets that only other processes have */
+	uint64_t own[64];  /* a cache of connections of this ring, by their low bits */
 	struct {
 		uint64_t conn, until_ns;
 	} vouched[8]; /* connections of other rings that this process may report, too */
@@ -47,7 +47,7 @@ struct shim {
 	struct shim *prev, *next;
 };
 
-/* The ring that holds the state of a connection. */
+/* The ring that has the state of a connection. */
 struct holder {
 	uint64_t conn;
 	struct shim *shim;
@@ -68,7 +68,7 @@ struct otr_shims {
 	uint64_t cost_ns;
 	struct otr_ring_rest rest;
 	uint64_t fullest; /* bytes that this drain took from one ring, at most */
-	bool paused, late;
+	bool paused, late_evidence;
 	struct otr_ring_switches say;
 	uint64_t me;	   /* the number of this agent as a reader; see ring_lease.h */
 	struct shim *held; /* rings that another agent reads */
@@ -84,46 +84,48 @@ struct otr_shims {
 	void *welcome_arg;
 };
 
-/* The ring of this process that is read, or NULL. */
+/* Returns the ring of this process that is read, or NULL. */
 struct shim *otr_shim_of(const struct otr_shims *s, uint32_t tgid);
 
-/* The ring in `fd`, mapped, or NULL where `fd` holds none. Nobody reads the ring yet. */
+/* Returns the ring in `fd`, mapped, or NULL if `fd` is no ring. The caller does not have its lease
+ * yet. */
 struct shim *otr_shim_make(int fd, uint32_t tgid, uint32_t uid);
 /* Unmaps and frees a ring that is in no list. */
 void otr_shim_drop(struct shim *sh);
-/* Switches off the ring in `fd`, if there is one: nobody will read it, so no header must name a
- * span that nobody sees. */
+/* Switches off the ring in `fd`, if there is one: as no agent will read it, no header may name its
+ * spans. */
 void otr_shim_refuse(int fd);
-/* Has the process ended? Asked of the kernel each 50 ms at most. */
+/* Has the process ended? Asks the kernel once in 50 ms at most. */
 bool otr_shim_has_ended(struct shim *sh, uint64_t now_ns);
-/* Writes `late` to the ring: whether late evidence can come, and how much has come. */
+/* Writes `late_evidence` to the ring: whether late evidence can come, and how much has come. */
 static inline void otr_shim_say_late(const struct otr_shims *s, struct shim *sh)
 {
-	__atomic_store_n(&sh->rd.ring->late, s->late ? 1 + sh->handoffs : 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&sh->rd.ring->late_evidence, s->late_evidence ? 1 + sh->handoffs : 0,
+			 __ATOMIC_RELAXED);
 }
 /* Writes the switches and `paused` to the ring. */
 void otr_shims_greet(const struct otr_shims *s, struct shim *sh);
-/* Writes the threshold to the ring, where it has changed. */
+/* Writes the threshold to the ring, if it has changed. */
 void otr_shim_set_threshold(const struct otr_shims *s, struct shim *sh);
-/* shim_loss.c: counts a loss, once, where the process has overwritten its switches. Which records
- * it did not write for that reason is not known. */
-void otr_shim_check_said(const struct otr_shims *s, struct shim *sh);
+/* shim_loss.c: counts a loss, once, if the process has overwritten its switches: it is not known
+ * which records it did not write for that reason. */
+void otr_shim_check_switches(const struct otr_shims *s, struct shim *sh);
 
-/* shim_adopt.c: adopts the process's own ring among those in `m`. */
+/* shim_adopt.c: adopts the ring in `m` that the process has made itself. */
 struct otr_ring_find;
 enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *m, uint32_t tgid,
 				     uint64_t now_ns);
-/* Switches a ring on again that its process has switched off, because this agent was halted for
+/* Switches a ring on again that its process has switched off, as this agent was stopped for
  * long. */
-void otr_shim_rouse(struct otr_shims *s, struct shim *sh, uint64_t now_ns);
-/* A random number for this agent as a reader. */
+void otr_shim_switch_on_again(struct otr_shims *s, struct shim *sh, uint64_t now_ns);
+/* Returns a random number that names this agent as a reader. */
 uint64_t otr_shims_name(void);
 /* Adopts rings whose lease another agent has lost. */
 void otr_shims_retry_held(struct otr_shims *s, uint64_t now_ns);
 /* Drops the rings that other agents read. */
 void otr_shims_drop_held(struct otr_shims *s);
 
-#define OTR_PRICE_TOLD 250 /* ns that a record costs its process: scripts/bench.sh shimtcp */
+#define OTR_PRICE_RECORD 250 /* ns that a record costs its process: scripts/bench.sh shimtcp */
 
 /* Emits what the process has counted as lost since the last call, and charges its price
  * (cpu_clamp.h). */
@@ -132,12 +134,12 @@ void otr_shim_emit_losses(struct otr_shims *s, struct shim *sh, uint64_t now_ns,
 
 /* Is there room for one more ring: `all` in total, `theirs` of user `uid`? */
 bool otr_shims_room(size_t all, size_t theirs, uint32_t uid);
-/* Is there room for one more ring of this user, beside those that are read or held by another
+/* Is there room for one more ring of this user, besides those that are read or held by another
  * agent? */
 bool otr_shims_has_room(const struct otr_shims *s, uint32_t uid);
 
-/* Keeps which ring holds the state of a connection: that of the process that reported it last.
- * Returns false: the process reports a socket that only another process holds (vouch.h), so the
+/* Keeps which ring has the state of a connection: that of the process that has reported it last.
+ * Returns false if the process reports a socket that only another process has (vouch.h): then the
  * record is refused. */
 bool otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_event *ev,
 		      uint64_t now_ns);
@@ -146,14 +148,14 @@ bool otr_shims_follow(struct otr_shims *s, struct shim *sh, const struct otr_eve
  * it. */
 void otr_shims_peer(const struct otr_shims *s, struct otr_ev_conn *cn);
 
-#define OTR_SHIM_PROOFS 64 /* otr_vouch() calls in one drain: each reads a folder of /proc */
-#define OTR_SHIM_LIES	16 /* after so many refused records a ring is read no more */
+#define OTR_SHIM_PROOFS	     64 /* otr_vouch() calls in one drain: each reads a folder of /proc */
+#define OTR_SHIM_REFUSED_MAX 16 /* after so many refused records a ring is not read any more */
 
 /* Forgets the connections of a ring. */
 void otr_shims_forget(struct otr_shims *s, struct shim *sh);
 
-/* Copies the state of a run, for otr_watch_emit(); `ctx`: the struct otr_shims. False: there is
- * none, or it was written to meanwhile. */
+/* Copies the state of a run, for otr_watch_emit(); `ctx`: the struct otr_shims. Returns false if
+ * there is none, or if the process was writing it. */
 bool otr_shims_look(void *ctx, uint64_t key, struct otr_run_now *now);
 
 #endif /* OTR_SHIM_STATE_H */

@@ -68,7 +68,8 @@ static void *open_one(struct otr_sources *s, const struct otr_source_ops *ops, c
 	s->open[s->n++] = (struct otr_source){ops, state};
 	if (ops->fd && epoll_ctl(s->epoll, EPOLL_CTL_ADD, ops->fd(state), &ev)) {
 		*rc = -errno;
-		otr_err_set(err, "source %s: epoll_ctl: %s", ops->name, strerror(-*rc));
+		otr_err_set(err, "cannot wait for the events of source %s: epoll_ctl: %s",
+			    ops->name, strerror(-*rc));
 	}
 	return state;
 }
@@ -105,7 +106,7 @@ int otr_sources_open(struct otr_sources **out, const struct otr_sources_config *
 	int rc;
 
 	if (!s) {
-		otr_err_set(err, "out of memory");
+		otr_err_set(err, "cannot open the sources of events: out of memory");
 		return -ENOMEM;
 	}
 	s->feedback = (struct otr_feedback){policy, watch, handoff, s};
@@ -113,7 +114,7 @@ int otr_sources_open(struct otr_sources **out, const struct otr_sources_config *
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s->epoll < 0) {
 		rc = -errno;
-		otr_err_set(err, "epoll_create1: %s", strerror(-rc));
+		otr_err_set(err, "cannot wait for events: epoll_create1: %s", strerror(-rc));
 		return rc;
 	}
 	rc = open_each(s, cfg, err);

@@ -51,8 +51,8 @@ static void emit_run(struct otr_watched *at, const struct otr_run_now *now, uint
 	};
 
 	memcpy(run.tail, now->tail, sizeof(run.tail));
-	at->told_bytes = now->bytes;
-	at->told_quiet = now_ns - now->last_ns > OTR_QUIET_NS;
+	at->reported_bytes = now->bytes;
+	at->reported_quiet = now_ns - now->last_ns > OTR_QUIET_NS;
 	fn(arg, &run.hdr);
 }
 
@@ -71,7 +71,7 @@ void otr_watch_emit(struct otr_watch *w, uint64_t now_ns, otr_run_look look, voi
 		if (!look(ctx, at->key, &now))
 			continue;
 		quiet = now_ns > now.last_ns + OTR_QUIET_NS;
-		if (now.bytes == at->told_bytes && (!quiet || at->told_quiet))
+		if (now.bytes == at->reported_bytes && (!quiet || at->reported_quiet))
 			continue;
 		if (now.first_ns <= now.last_ns)
 			emit_run(at, &now, now_ns, fn, arg);

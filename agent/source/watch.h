@@ -19,8 +19,8 @@
 
 struct otr_watched {
 	uint64_t key; /* otr_dir_key() */
-	uint64_t told_bytes;
-	bool told_quiet;
+	uint64_t reported_bytes;
+	bool reported_quiet;
 };
 
 struct otr_watch {

@@ -3,26 +3,10 @@
 
 #include "agent/span/span.h"
 
-#include <stdlib.h>
-
 #include "agent/base/own.h"
+#include "agent/span/attr_block.h"
 #include "agent/span/resource.h"
-
-static const struct otr_slice key_names[OTR_KEY_MAX] = {
-#define OTR_ATTR(id, name, type) [OTR_KEY_##id] = {name, sizeof(name) - 1},
-#include "agent/span/attr.def"
-#undef OTR_ATTR
-};
-
-const char *otr_key_name(enum otr_key key)
-{
-	return otr_key_slice(key).data;
-}
-
-struct otr_slice otr_key_slice(enum otr_key key)
-{
-	return key < OTR_KEY_MAX && key_names[key].data ? key_names[key] : OTR_SLICE("");
-}
+#include "agent/span/span_memory.h"
 
 struct otr_span *otr_span_ref(const struct otr_span *sp)
 {
@@ -39,15 +23,44 @@ void otr_span_unref(struct otr_span **spp)
 	if (!sp || atomic_fetch_sub_explicit(&sp->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	otr_resource_unref(&sp->resource);
-	free(sp);
+	for (uint16_t i = 0; i < sp->n_blocks; i++)
+		otr_attr_block_unref(&sp->blocks[i]);
+	otr_span_dealloc(sp, sp->bytes);
+}
+
+const struct otr_attr *otr_span_attr(const struct otr_span *sp, size_t i)
+{
+	size_t in_blocks = 0;
+
+	for (uint16_t k = 0; k < sp->n_blocks; k++) {
+		const struct otr_attr_block *bk = sp->blocks[k];
+
+		if (i < in_blocks + sp->block_at[k])
+			break;
+		if (i < in_blocks + sp->block_at[k] + bk->n_attrs)
+			return &bk->attrs[i - in_blocks - sp->block_at[k]];
+		in_blocks += bk->n_attrs;
+	}
+	i -= in_blocks;
+	return i < sp->n_attrs ? &sp->attrs[i] : NULL;
+}
+
+static const struct otr_attr *find_in(const struct otr_attr *at, size_t n, enum otr_key key)
+{
+	for (const struct otr_attr *end = at + n; at < end; at++)
+		if (at->key == key)
+			return at;
+	return NULL;
 }
 
 static const struct otr_attr *find(const struct otr_span *sp, enum otr_key key)
 {
-	for (uint16_t i = 0; i < sp->n_attrs; i++)
-		if (sp->attrs[i].key == key)
-			return &sp->attrs[i];
-	return NULL;
+	if (!(sp->keys & OTR_KEY_BIT(key)))
+		return NULL;
+	for (uint16_t k = 0; k < sp->n_blocks; k++)
+		if (sp->blocks[k]->keys & OTR_KEY_BIT(key))
+			return find_in(sp->blocks[k]->attrs, sp->blocks[k]->n_attrs, key);
+	return find_in(sp->attrs, sp->n_attrs, key);
 }
 
 struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key)

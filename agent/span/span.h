@@ -5,10 +5,11 @@
 /*
  * span.h - one finished span, the type that stitcher, store and exporters share.
  *
- * A span is immutable once emitted and lies in one allocation: this header, its
- * attributes, its links, its bytes. It is counted: whoever keeps it takes a
+ * A span is immutable once emitted and lies in one allocation: this header, its own
+ * attributes, its links, its bytes. Attributes that other spans have, too, lie in blocks
+ * that the spans share (attr_block.h). A span is counted: whoever keeps it takes a
  * reference, on any thread, and nobody copies it. Spans are made with the
- * builder in stitch/, and nowhere else.
+ * builder (span_builder.h), and nowhere else.
  */
 
 #include <stdatomic.h>
@@ -16,42 +17,7 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
-
-/* Names of attributes, by the semantic conventions; agent/span/attr.def. */
-enum otr_key {
-	OTR_KEY_NONE,
-#define OTR_ATTR(id, name, type) OTR_KEY_##id,
-#include "agent/span/attr.def"
-#undef OTR_ATTR
-	OTR_KEY_CUSTOM, /* otr_attr.name holds it */
-	OTR_KEY_MAX,
-};
-
-/* The name of `key`; "" for OTR_KEY_NONE and OTR_KEY_CUSTOM. */
-const char *otr_key_name(enum otr_key key);
-struct otr_slice otr_key_slice(enum otr_key key);
-
-/* Attribute keys come from one table (agent/span/attr.def: enum, name in the semantic
- * conventions, type), so that no string is compared or stored twice. */
-enum otr_attr_type {
-	OTR_ATTR_STRING,
-	OTR_ATTR_INT,
-	OTR_ATTR_BOOL,
-	OTR_ATTR_DOUBLE,
-	OTR_ATTR_STRINGS, /* header values: `string` holds them, NUL between */
-};
-
-struct otr_attr {
-	uint16_t key;  /* enum otr_key; OTR_KEY_CUSTOM: `name` holds it */
-	uint16_t type; /* enum otr_attr_type */
-	struct otr_slice name;
-	union {
-		struct otr_slice string;
-		int64_t integer;
-		double real;
-		bool boolean;
-	};
-};
+#include "agent/span/attr.h"
 
 #define OTR_FLAG_SAMPLED 0x01 /* of W3C Trace Context */
 #define OTR_FLAG_RANDOM	 0x02
@@ -73,8 +39,13 @@ struct otr_link {
 
 struct otr_resource; /* one per process, counted too; agent/resource/ */
 
+#define OTR_SPAN_BLOCKS 4 /* of one span, at most */
+
+struct otr_attr_block; /* attributes that many spans have in common; attr_block.h */
+
 struct otr_span {
 	atomic_uint refs;
+	uint32_t bytes; /* of its allocation; span_memory.h */
 	uint8_t trace_id[16];
 	uint8_t span_id[8];
 	uint8_t parent_id[8]; /* zero: a root */
@@ -89,10 +60,15 @@ struct otr_span {
 	struct otr_resource *resource;
 	const char *scope; /* of the parser: "otrace/http" */
 	struct otr_slice name;
+	struct otr_slice name_wire;   /* of the block that names it (attr_block.h); or empty */
 	struct otr_slice status_text; /* of a failed span, if it says more */
 	struct otr_slice trace_state;
-	const struct otr_attr *attrs;
+	uint64_t keys; /* a bit for each key of its attributes, those of blocks, too */
+	struct otr_attr_block *blocks[OTR_SPAN_BLOCKS];
+	uint8_t block_at[OTR_SPAN_BLOCKS]; /* how many of `attrs` come before each block */
+	const struct otr_attr *attrs;	   /* its own; no key is in a block, too */
 	const struct otr_link *links;
+	uint16_t n_blocks;
 	uint16_t n_attrs;
 	uint16_t n_links;
 };
@@ -101,6 +77,9 @@ struct otr_span *otr_span_ref(const struct otr_span *sp);
 
 /* Drops one reference; the last one frees. Sets *spp to NULL. */
 void otr_span_unref(struct otr_span **spp);
+
+/* Returns the attribute number `i`, of blocks and its own; NULL: it has no more. */
+const struct otr_attr *otr_span_attr(const struct otr_span *sp, size_t i);
 
 /* Returns the text of an attribute, or a none slice if the span has none of that key. */
 struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key);

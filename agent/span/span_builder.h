@@ -19,8 +19,8 @@
 struct otr_span_builder {
 	struct otr_span span; /* set its plain fields directly */
 	struct otr_attr attrs[OTR_SPAN_ATTRS];
-	uint8_t place[OTR_KEY_MAX]; /* of each key in `attrs`, from 1 on; 0: it has none */
 	struct otr_link links[OTR_SPAN_LINKS];
+	struct otr_attr_block *namer; /* the block that names the span, not span.name; or NULL */
 	struct otr_buf text;
 	/* While building, slices hold offsets into `text`, not addresses. */
 };
@@ -48,6 +48,15 @@ void otr_sb_error(struct otr_span_builder *sb, struct otr_slice type);
 
 /* The text of the name as it stands; dies at the next call on `sb`. */
 struct otr_slice otr_sb_name_of(const struct otr_span_builder *sb);
+
+/* Adds the attributes of a block, of which the span takes one reference, and its name, if it has
+ * one, as if they were set one by one; but they cannot be replaced. At most OTR_SPAN_BLOCKS. */
+void otr_sb_block(struct otr_span_builder *sb, struct otr_attr_block *bk);
+
+/* Makes a block of the span's own attributes from number `from` on, and of its name if `named`. The
+ * span is unchanged. Gives one reference; NULL: there is no memory, or the span has an error. */
+struct otr_attr_block *otr_sb_block_since(const struct otr_span_builder *sb, uint16_t from,
+					  bool named);
 
 /* Gives the finished span, one reference, or NULL when memory ran out; its
  * resource, if any, gets one reference of its own. */

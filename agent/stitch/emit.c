@@ -242,6 +242,7 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 		.proto = ex->proto,
 		.settings = st->cfg.settings,
 		.memory = &st->memory,
+		.memo = &ex->wire->memo,
 		.resource = ex->resource,
 		.service = ex->resource ? ex->resource->service : OTR_SLICE_NONE,
 		.same_host = ex->same_host,

@@ -68,6 +68,7 @@ struct otr_wire {
 	UT_hash_handle by_peer; /* by facts.peer, while open; AF_UNIX only */
 	struct otr_wire_ends ends;
 	struct otr_ev_conn facts;
+	struct otr_side_memo memo;
 	uint64_t conn; /* 0: it is no connection, see failed.c and process.c */
 	uint64_t isn;  /* initial sequence numbers: of what it sends, 32 bits, and receives */
 	struct otr_wire *peer;

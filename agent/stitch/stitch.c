@@ -17,6 +17,7 @@
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
+#include "agent/span/span_memory.h"
 #include "agent/stitch/copy.h"
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/failed.h"
@@ -339,6 +340,7 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	otr_spares_trim(&st->old_traces);
 	otr_spares_trim(&st->old_wires);
 	otr_spares_trim(&st->old_named);
+	otr_span_memory_trim();
 	otr_pool_trim(&st->messages);
 }
 

@@ -227,6 +227,7 @@ void otr_wire_put(struct otr_stitch *st, struct otr_wire *wire)
 		return;
 	if (wire->peer)
 		wire->peer->peer = NULL;
+	otr_side_memo_fini(&wire->memo);
 	otr_spares_put(&st->old_wires, wire);
 }
 

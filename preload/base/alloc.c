@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* alloc.c - memory for the state: tables that the constructor maps, and what is mapped when it
- * is needed. */
+/* alloc.c - memory for the state of the library; see alloc.h. */
 
 #include "preload/base/alloc.h"
 
@@ -10,10 +9,9 @@
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 
-#define LEAST_MEMORY \
-	(256u << 20) /* under a smaller limit the library stays off: the memory is the
-			    * program's */
-#define PAGE 65536   /* the largest page of any machine */
+/* Under a smaller limit the library stays off, and leaves the memory to the program. */
+#define LEAST_MEMORY (256u << 20)
+#define PAGE	     65536 /* the largest page of any machine */
 
 void *otr_alloc(size_t size)
 {
@@ -32,11 +30,11 @@ void *otr_alloc_once(void *place, size_t size)
 	if (!made ||
 	    __atomic_compare_exchange_n(at, &other, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return made;
-	otr_sys_munmap(made, size); /* another thread was first */
+	otr_sys_munmap(made, size); /* another thread has set it first */
 	return other;
 }
 
-/* The limits count what is mapped, used or not. */
+/* How much can the process map? The limits count mapped memory, used or not. */
 static rlim_t most_memory(void)
 {
 	struct rlimit all, data;
@@ -46,6 +44,7 @@ static rlim_t most_memory(void)
 	return all.rlim_cur < data.rlim_cur ? all.rlim_cur : data.rlim_cur;
 }
 
+/* How many descriptor numbers can the process have? */
 static uint32_t most_fds(void)
 {
 	struct rlimit limit;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * clock.c - reads the time by the vDSO (vdso(7)), or else by the system call: libc's
- * clock_gettime() may be that of another preloaded library, which shows the program another
- * time.
+ * clock.c - reads the time by the vDSO (vdso(7)), or else by the system call. clock_gettime() may
+ * be a function of another preloaded library, which gives the program another time.
  */
 
 #include "preload/base/clock.h"

@@ -2,16 +2,16 @@
 #ifndef OTR_PRELOAD_CLOCK_H
 #define OTR_PRELOAD_CLOCK_H
 
-/* clock.h - CLOCK_MONOTONIC, whatever time another preloaded library shows the program. */
+/* clock.h - CLOCK_MONOTONIC, also if another preloaded library gives the program another time. */
 
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
-/* Finds the clock of the vDSO: once, in the constructor. */
+/* In the constructor: finds the clock of the vDSO. */
 void otr_clock_find(void);
 
-/* Nanoseconds of CLOCK_MONOTONIC. errno stays as it is. */
+/* Returns CLOCK_MONOTONIC in nanoseconds. errno stays as it is. */
 uint64_t otr_clock_ns(void);
 
 #pragma GCC visibility pop

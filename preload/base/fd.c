@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fd.c - which socket, pipe or file does a descriptor number name, and does it still?
+ * fd.c - which socket, pipe or file does a descriptor number name?
  *
- * A number is checked when it is first used, and again when a message begins on it: close() may
- * be called where no wrapper sees it (by stdio), or by a child that shares our memory for a
- * moment (vfork). So close() is a hint, and the inode of the socket decides. Reading the inode
- * is a system call: on a busy connection it is read once in 10 ms, unless this process was seen
- * to close a descriptor without a wrapper.
+ * A number is checked at its first use, and again when a message begins on it, since close() may be
+ * called where no wrapper sees it (by stdio), or by a child that shares our memory (vfork). So
+ * close() is a hint, and the inode of the socket decides. Reading the inode is a system call: on a
+ * busy connection it is made once in 10 ms, until this process has closed a descriptor where no
+ * wrapper saw it.
  */
 
 #include "preload/base/fd.h"
@@ -28,7 +28,7 @@
 #include "preload/base/sys.h"
 #include "preload/base/thread.h"
 
-#define SURE_NS 10000000ull /* an inode that was read stays valid for so long */
+#define SURE_NS 10000000ull /* an inode that was read is taken as valid for so long */
 
 uint32_t otr_netns(void)
 {
@@ -45,7 +45,8 @@ static uint64_t time_now(void)
 	return self && self->event_ns ? self->event_ns : otr_clock_ns();
 }
 
-static int is_number(int fd, int level, int name)
+/* Reads a socket option that is an int; -1: it cannot be read. */
+static int int_option(int fd, int level, int name)
 {
 	int value = -1;
 	socklen_t len = sizeof(value);
@@ -53,22 +54,22 @@ static int is_number(int fd, int level, int name)
 	return otr_sys_getsockopt(fd, level, name, &value, &len) ? -1 : value;
 }
 
-/* Does one end of a Unix socket have a name? Those of socketpair() have none. */
+/* Has one end of a Unix socket a name? The two ends of socketpair() have none. */
 static int is_named(int fd)
 {
 	struct sockaddr_storage sa;
-	socklen_t mine = sizeof(sa), theirs = sizeof(sa);
+	socklen_t local = sizeof(sa), remote = sizeof(sa);
 
-	if (otr_sys_getsockname(fd, &sa, &mine) || otr_sys_getpeername(fd, &sa, &theirs))
+	if (otr_sys_getsockname(fd, &sa, &local) || otr_sys_getpeername(fd, &sa, &remote))
 		return 1;
-	return mine > sizeof(sa.ss_family) || theirs > sizeof(sa.ss_family);
+	return local > sizeof(sa.ss_family) || remote > sizeof(sa.ss_family);
 }
 
-static enum otr_fd_kind look_at_socket(int fd, struct otr_fd *f)
+static enum otr_fd_kind socket_kind(int fd, struct otr_fd *f)
 {
-	int family = is_number(fd, SOL_SOCKET, SO_DOMAIN);
+	int family = int_option(fd, SOL_SOCKET, SO_DOMAIN);
 
-	if (is_number(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM)
+	if (int_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM)
 		return OTR_FD_OTHER;
 	if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
 		return OTR_FD_OTHER;
@@ -84,23 +85,25 @@ static void clear(struct otr_fd *f, size_t len)
 
 	for (size_t at = 0; at < len / 8 * 8; at += sizeof(none))
 		otr_share_put((char *)f + at, &none, sizeof(none));
-	otr_put(&f->life, f->life + 1);
+	otr_put(&f->gen, f->gen + 1);
 }
 
+/* The hint at which number the state of a socket is kept. */
 static uint32_t *home_of(uint64_t inode)
 {
 	return &otr_shim.homes[otr_ring_hash(inode) % OTR_HOMES];
 }
 
+/* Does `home` have the state of the socket of `f`? */
 static int is_home(const struct otr_fd *home, const struct otr_fd *f)
 {
 	return otr_get(&home->kind) == OTR_FD_STREAM && otr_get(&home->inode) == f->inode &&
 	       otr_get(&home->reader_gen) == f->reader_gen;
 }
 
-#define ALIASES 64 /* numbers of one socket that are looked at */
+#define ALIASES 64 /* numbers of one socket that are followed */
 
-/* The other numbers of a socket are linked from its home: `f`, one of them, is no more. */
+/* The aliases of a socket are a list that begins at its home. Takes `f` out of that list. */
 static void unlink_alias(const struct otr_fd *f)
 {
 	struct otr_fd *at = otr_fd_slot(otr_get(&f->home)), *next;
@@ -123,7 +126,7 @@ void otr_fd_forget(struct otr_fd *f)
 	if (otr_get(&f->kind) == OTR_FD_ALIAS)
 		unlink_alias(f);
 	clear(f, offsetof(struct otr_fd, header));
-	otr_put(&f->rest_sender, 0);
+	otr_put(&f->unsent_sender, 0);
 	f->senders = 0;
 	otr_put(&f->senders_gone, 0);
 	f->last_dir = OTR_DIR_NONE;
@@ -142,8 +145,9 @@ int otr_fd_is_stale(struct otr_fd *f)
 	return 0;
 }
 
-/* One socket may have several numbers (dup, the 0 and 1 of inetd): one of them keeps the state,
- * so that the bytes of the connection are counted once. */
+/* One socket may have several numbers (dup, 0 and 1 under inetd). One of them, the home, has the
+ * state, so that the bytes of the connection are counted once. Returns whether `fd` is the home or
+ * an alias. */
 static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 {
 	uint32_t hint = otr_get(home_of(f->inode));
@@ -151,7 +155,7 @@ static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 
 	if (home && home != f && is_home(home, f)) {
 		if (!otr_hold(home) || !is_home(home, f))
-			return OTR_FD_NEW; /* to be checked again */
+			return OTR_FD_NEW; /* the next call checks again */
 		otr_put(&f->home, (uint16_t)(hint - 1));
 		otr_put(&f->alias, otr_get(&home->alias));
 		otr_put(&home->alias, (uint32_t)fd + 1);
@@ -161,7 +165,7 @@ static enum otr_fd_kind find_home(int fd, struct otr_fd *f)
 	return OTR_FD_STREAM;
 }
 
-/* Is the number still one of the socket `f`? */
+/* Is the number still an alias of the socket `f`? */
 static int is_alias(int number, const struct otr_fd *f)
 {
 	const struct otr_fd *at = otr_fd_slot(number);
@@ -170,8 +174,8 @@ static int is_alias(int number, const struct otr_fd *f)
 	       !otr_fd_is_other(number, f);
 }
 
-/* -1: none is known. */
-static int other_number(const struct otr_fd *f)
+/* Returns an alias of the socket `f`; -1: none is known. */
+static int find_alias(const struct otr_fd *f)
 {
 	const struct otr_fd *at = f;
 	int number;
@@ -185,7 +189,7 @@ static int other_number(const struct otr_fd *f)
 	return -1;
 }
 
-/* The numbers that are linked from `heir` have their state there from now on. */
+/* Makes `heir`, the slot of `number`, the home of its aliases. */
 static void set_home(const struct otr_fd *heir, int number)
 {
 	struct otr_fd *at = otr_fd_slot((int)otr_get(&heir->alias) - 1);
@@ -197,24 +201,25 @@ static void set_home(const struct otr_fd *heir, int number)
 	}
 }
 
+/* Copies the state of `f` to `heir`, and moves its header. */
 static void take_over(struct otr_fd *heir, struct otr_fd *f)
 {
 	uint32_t next = otr_get(&heir->alias);
 
 	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
-	if (f->opaque) /* the state of the messages is that of the upper layer */
+	if (f->has_upper) /* the state of the messages is that of the upper layer */
 		otr_share_put(heir + OTR_FD_PAGE, f + OTR_FD_PAGE,
 			      offsetof(struct otr_fd, header) / 8 * 8);
 	otr_put(&heir->alias, next);
-	heir->senders = f->senders; /* they find it by otr_fd_heir() */
+	heir->senders = f->senders; /* these calls find `heir` by otr_fd_heir() */
 	otr_put(&heir->senders_gone, otr_get(&f->senders_gone));
-	otr_put(&heir->life, heir->life + 1);
+	otr_put(&heir->gen, heir->gen + 1);
 	otr_header_pass_on(f, heir);
 }
 
 int otr_fd_pass_on(struct otr_fd *f)
 {
-	int number = other_number(f);
+	int number = find_alias(f);
 	struct otr_fd *heir = otr_fd_slot(number);
 
 	if (!heir || !otr_hold(heir) || !is_alias(number, f))
@@ -225,21 +230,22 @@ int otr_fd_pass_on(struct otr_fd *f)
 	return 1;
 }
 
-struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *life)
+struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *gen)
 {
 	struct otr_fd *heir;
 
-	if (otr_get(&f->life) == *life)
+	if (otr_get(&f->gen) == *gen)
 		return f;
 	heir = otr_fd_slot((int)otr_get(home_of(inode)) - 1);
 	if (!heir || heir == f || otr_get(&heir->kind) != OTR_FD_STREAM ||
 	    otr_get(&heir->inode) != inode)
 		return NULL;
-	*life = otr_get(&heir->life);
+	*gen = otr_get(&heir->gen);
 	return heir;
 }
 
-static void look(int fd, struct otr_fd *f)
+/* Asks the kernel what `fd` is. */
+static void check(int fd, struct otr_fd *f)
 {
 	enum otr_fd_kind kind = OTR_FD_OTHER;
 	struct stat st;
@@ -249,11 +255,11 @@ static void look(int fd, struct otr_fd *f)
 	otr_put(&f->inode, st.st_ino);
 	f->checked_ns = time_now();
 	if (S_ISSOCK(st.st_mode))
-		kind = look_at_socket(fd, f);
+		kind = socket_kind(fd, f);
 	else if (S_ISFIFO(st.st_mode))
 		kind = OTR_FD_PIPE;
 	else if (!(st.st_mode & S_IFMT))
-		kind = OTR_FD_EVENT; /* or another file without a type */
+		kind = OTR_FD_EVENT; /* or another anonymous inode, such as of epoll */
 	if (kind == OTR_FD_STREAM)
 		kind = find_home(fd, f);
 	otr_put(&f->kind, (uint8_t)kind);
@@ -278,16 +284,17 @@ struct otr_fd *otr_fd_make_slot(int fd)
 	return f ? f : otr_fd_slot(fd);
 }
 
-/* `f` is held. The role, and that the beginning was seen, stay. */
-static void look_anew(int fd, struct otr_fd *f)
+/* Clears the state of `f`, which is held, and asks the kernel what `fd` is. What socket(), accept()
+ * or connect() have said of it stays. */
+static void check_again(int fd, struct otr_fd *f)
 {
 	uint8_t role = f->role, seen = f->seen_open;
 
 	otr_fd_forget(f);
 	otr_put(&f->role, role);
 	f->seen_open = seen;
-	otr_fd_begins(f);
-	look(fd, f);
+	otr_fd_follow(f);
+	check(fd, f);
 }
 
 struct otr_fd *otr_fd_of(int fd)
@@ -303,7 +310,7 @@ struct otr_fd *otr_fd_of(int fd)
 		otr_fd_forget(f);
 	}
 	if ((f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER) && !otr_get(&otr_shim.has_seccomp))
-		look_anew(fd, f);
+		check_again(fd, f);
 	if (f->kind == OTR_FD_ALIAS)
 		return otr_fd_known(fd);
 	return f->kind == OTR_FD_NEW || f->kind == OTR_FD_OTHER ? NULL : f;
@@ -330,12 +337,12 @@ struct otr_fd *otr_fd_known(int fd)
 	return home;
 }
 
-void otr_fd_unseen(int fd, int dir, ssize_t n)
+void otr_fd_count_unread(int fd, int dir, ssize_t n)
 {
 	struct otr_fd *f = n > 0 ? otr_fd_home(fd) : NULL;
 
 	if (f)
-		otr_count_unseen(f, dir, n);
+		otr_hold_count_unread(f, dir, n);
 }
 
 int otr_fd_is_other(int fd, const struct otr_fd *f)
@@ -345,8 +352,8 @@ int otr_fd_is_other(int fd, const struct otr_fd *f)
 	return !otr_get(&otr_shim.has_seccomp) && (otr_sys_fstat(fd, &st) || st.st_ino != f->inode);
 }
 
-/* Was the inode read a moment ago? The time is kept for the number that has the state, not for
- * its aliases. */
+/* Was the inode of `fd` read less than SURE_NS ago? The time is kept for the home, not for
+ * aliases. */
 static int is_sure(int fd, const struct otr_fd *f, uint64_t now)
 {
 	return !otr_get(&otr_shim.missed_close) && f == otr_fd_slot(fd) &&

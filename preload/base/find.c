@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * find.c - finds a function of libc (or of its libdl) by name, without dlsym(): before glibc
- * 2.34 dlsym() was in a library of its own, which a program may not have loaded.
+ * find.c - finds a function of libc (or of its libdl) by name, without dlsym(): before glibc 2.34
+ * dlsym() was in libdl, which a program may not have loaded.
  */
 
 #include <elf.h>
@@ -17,21 +17,23 @@ struct tables {
 	const ElfW(Sym) * syms;
 	const char *strings;
 	const uint16_t *versions; /* NULL: the library has no versions */
-	const uint32_t *hash;	  /* GNU's, or NULL */
-	const uint32_t *sysv;	  /* System V's, or NULL */
+	const uint32_t *hash;	  /* DT_GNU_HASH, or NULL */
+	const uint32_t *sysv;	  /* DT_HASH, or NULL */
 };
 
 struct wanted {
 	const char *name;
-	void *at;
+	void *at; /* the result */
 };
 
-/* The loaders of most machines replace the offsets of the file by addresses. */
+/* The address of a table. Most loaders have replaced the offset in the file by the address
+ * already. */
 static const void *address(ElfW(Addr) base, ElfW(Addr) value)
 {
 	return (const void *)(value < base ? value + base : value);
 }
 
+/* Returns 0 if the library has no symbol table. */
 static int read_tables(struct tables *t, const struct dl_phdr_info *lib)
 {
 	const ElfW(Dyn) *dyn = NULL;
@@ -57,6 +59,7 @@ static int read_tables(struct tables *t, const struct dl_phdr_info *lib)
 	return t->syms && t->strings && (t->hash || t->sysv);
 }
 
+/* The hash function of DT_GNU_HASH. */
 static uint32_t hash_of(const char *name)
 {
 	uint32_t h = 5381;
@@ -66,26 +69,29 @@ static uint32_t hash_of(const char *name)
 	return h;
 }
 
-/* Is symbol `i` a function that is defined here, and not an older version of it? */
-static int is_it(const struct tables *t, uint32_t i, const char *name)
+#define VERSION_HIDDEN 0x8000 /* of DT_VERSYM: an older version */
+
+/* Is symbol `i` the function of this name, defined here, in its default version? */
+static int is_function(const struct tables *t, uint32_t i, const char *name)
 {
 	const ElfW(Sym) *sym = &t->syms[i];
 
-	return sym->st_shndx && (sym->st_info & 15) == STT_FUNC &&
-	       !(t->versions && t->versions[i] & 0x8000) &&
+	return sym->st_shndx && ELF64_ST_TYPE(sym->st_info) == STT_FUNC &&
+	       !(t->versions && t->versions[i] & VERSION_HIDDEN) &&
 	       !strcmp(t->strings + sym->st_name, name);
 }
 
 /* Searches the whole symbol table, whose length is in the System V hash table. */
-static void *look_at_all(const struct tables *t, const char *name)
+static void *search_table(const struct tables *t, const char *name)
 {
 	for (uint32_t i = 1; i < t->sysv[1]; i++)
-		if (is_it(t, i, name))
+		if (is_function(t, i, name))
 			return (void *)(t->base + t->syms[i].st_value);
 	return NULL;
 }
 
-static void *look_in_buckets(const struct tables *t, const char *name)
+/* Searches DT_GNU_HASH: bucket counts, bloom filter, buckets, chains. */
+static void *search_hash(const struct tables *t, const char *name)
 {
 	uint32_t buckets = t->hash[0], first = t->hash[1], words = t->hash[2];
 	const uint32_t *bucket = (const void *)((const ElfW(Addr) *)(t->hash + 4) + words);
@@ -95,7 +101,7 @@ static void *look_in_buckets(const struct tables *t, const char *name)
 	if (i < first)
 		return NULL;
 	do {
-		if ((chain[i - first] | 1) == (h | 1) && is_it(t, i, name))
+		if ((chain[i - first] | 1) == (h | 1) && is_function(t, i, name))
 			return (void *)(t->base + t->syms[i].st_value);
 	} while (!(chain[i++ - first] & 1));
 	return NULL;
@@ -103,9 +109,10 @@ static void *look_in_buckets(const struct tables *t, const char *name)
 
 static void *look_up(const struct tables *t, const char *name)
 {
-	return t->hash ? look_in_buckets(t, name) : look_at_all(t, name);
+	return t->hash ? search_hash(t, name) : search_table(t, name);
 }
 
+/* For dl_iterate_phdr(): searches a library if it is libc or libdl. */
 static int visit(struct dl_phdr_info *lib, size_t size, void *arg)
 {
 	const char *slash = strrchr(lib->dlpi_name, '/');

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hold.c - one thread at a time has the state of a connection; see share.h.
+ * hold.c - one thread at a time reads and writes the state of a connection; see share.h.
  *
  * A thread holds a connection for some hundred nanoseconds and makes no call that waits. So a
- * second thread tries for a moment. Where that is not enough (the holder lost its CPU, or was
- * cancelled), the second thread adds its bytes to a count and goes on.
+ * second thread tries for a moment. If the holder lost its CPU or was cancelled, that is not
+ * enough: then the second thread counts its bytes as unread and goes on.
  */
 
 #include "preload/base/hold.h"
@@ -35,17 +35,17 @@ static int take(struct otr_fd *f, int32_t was, int32_t tid)
 					   __ATOMIC_RELAXED);
 }
 
-/* The last holder may have left the state half written: where the client is in what it sends is
- * not known any more. */
+/* The last holder may have left the state half written: the boundary of requests is not known any
+ * more. */
 static void forget_boundary(struct otr_fd *f)
 {
-	f->boundary.state = OTR_BOUNDARY_OPAQUE;
-	(f + OTR_FD_PAGE)->boundary.state = OTR_BOUNDARY_OPAQUE;
+	f->boundary.state = OTR_BOUNDARY_UNKNOWN;
+	(f + OTR_FD_PAGE)->boundary.state = OTR_BOUNDARY_UNKNOWN;
 	f->has_cause = (f + OTR_FD_PAGE)->has_cause = 0;
 }
 
-/* Takes a connection whose holder left by longjmp(), has ended, or is a thread of the parent
- * process. */
+/* Takes a connection whose holder left the call by longjmp(), has ended, or is a thread of the
+ * parent process. */
 static int take_over(struct otr_fd *f, int32_t tid)
 {
 	int32_t was = otr_get(&f->owner);
@@ -77,15 +77,15 @@ static int try_to_take(struct otr_fd *f, int32_t tid)
 	return take_over(f, tid);
 }
 
-/* Adds bytes that were moved while another thread held the connection, and that were not read. */
-static void add_unseen(struct otr_fd *f, int dir)
+/* Adds the unread bytes of one direction to its positions. */
+static void add_unread(struct otr_fd *f, int dir)
 {
-	uint64_t n = otr_get(&f->unseen_bytes[dir]);
+	uint64_t n = otr_get(&f->unread_bytes[dir]);
 	struct otr_shim_dir *w = &f->dirs[dir];
 
 	if (!n)
 		return;
-	n = __atomic_exchange_n(&f->unseen_bytes[dir], 0, __ATOMIC_RELAXED);
+	n = __atomic_exchange_n(&f->unread_bytes[dir], 0, __ATOMIC_RELAXED);
 	w->total += n;
 	w->frames.lost = 1;
 	if (f->last_dir == dir) {
@@ -94,24 +94,24 @@ static void add_unseen(struct otr_fd *f, int dir)
 		w->cut = 1;
 	}
 	if (dir == OTR_DIR_OUT) {
-		f->boundary.state = OTR_BOUNDARY_OPAQUE;
-		f->has_cause = 0; /* its request is sent */
+		f->boundary.state = OTR_BOUNDARY_UNKNOWN;
+		f->has_cause = 0; /* the request of `cause` is sent */
 	}
 	otr_count(OTR_SHIM_DROPPED);
 }
 
-static int has_unseen(const struct otr_fd *f)
+static int has_unread(const struct otr_fd *f)
 {
-	return (otr_get(&f->unseen_bytes[OTR_DIR_IN]) | otr_get(&f->unseen_bytes[OTR_DIR_OUT])) !=
+	return (otr_get(&f->unread_bytes[OTR_DIR_IN]) | otr_get(&f->unread_bytes[OTR_DIR_OUT])) !=
 	       0;
 }
 
-__attribute__((noinline, cold)) static void add_all_unseen(struct otr_fd *f)
+__attribute__((noinline, cold)) static void add_all_unread(struct otr_fd *f)
 {
-	add_unseen(f, OTR_DIR_IN);
-	add_unseen(f, OTR_DIR_OUT);
-	add_unseen(f + OTR_FD_PAGE, OTR_DIR_IN);
-	add_unseen(f + OTR_FD_PAGE, OTR_DIR_OUT);
+	add_unread(f, OTR_DIR_IN);
+	add_unread(f, OTR_DIR_OUT);
+	add_unread(f + OTR_FD_PAGE, OTR_DIR_IN);
+	add_unread(f + OTR_FD_PAGE, OTR_DIR_OUT);
 }
 
 static int is_held(const struct otr_self *self, const struct otr_fd *f)
@@ -133,15 +133,15 @@ int otr_hold(struct otr_fd *f)
 	if (self->n_held == OTR_HELD || !try_to_take(f, self->tid))
 		return 0;
 	self->held[self->n_held++] = f;
-	if (has_unseen(f) || has_unseen(f + OTR_FD_PAGE))
-		add_all_unseen(f);
+	if (has_unread(f) || has_unread(f + OTR_FD_PAGE))
+		add_all_unread(f);
 	return 1;
 }
 
-void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
+void otr_hold_count_unread(struct otr_fd *f, int dir, ssize_t n)
 {
 	if (n > 0)
-		__atomic_fetch_add(&f->unseen_bytes[dir], (uint64_t)n, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&f->unread_bytes[dir], (uint64_t)n, __ATOMIC_RELAXED);
 }
 
 void otr_hold_release(struct otr_self *self)

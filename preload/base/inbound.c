@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inbound.c - inbound exchanges and notify slots by key, in tables without locks. A slot is
- * taken by compare-and-swap of its key. Where none is free, one whose exchange is over is
- * reused; else the new exchange is not followed.
+ * inbound.c - inbound exchanges and notify slots, in hash tables without locks. If no slot is free
+ * for an exchange, one whose exchange is over is reused; if there is none, the exchange is not
+ * followed.
  */
 
 #include "preload/base/inbound.h"
@@ -14,7 +14,7 @@
 #include "preload/base/share.h"
 #include "preload/base/shim.h"
 
-#define PROBES 8
+#define PROBES 8 /* slots in which a key may be */
 
 static struct otr_inbound *place(uint64_t conn, uint32_t i)
 {
@@ -31,82 +31,84 @@ struct otr_inbound *otr_inbound_of(uint64_t conn)
 	return NULL;
 }
 
-int otr_inbound_lock(struct otr_inbound *sv, uint64_t conn)
+int otr_inbound_lock(struct otr_inbound *inbound, uint64_t conn)
 {
-	uint32_t seq = __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE);
+	uint32_t seq = __atomic_load_n(&inbound->seq, __ATOMIC_ACQUIRE);
 
 	OTR_YIELD();
-	if (seq & 1 || !__atomic_compare_exchange_n(&sv->seq, &seq, seq + 1, 0, __ATOMIC_ACQ_REL,
-						    __ATOMIC_RELAXED))
+	if (seq & 1 || !__atomic_compare_exchange_n(&inbound->seq, &seq, seq + 1, 0,
+						    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;
-	if (otr_get(&sv->conn) == conn)
+	if (otr_get(&inbound->conn) == conn)
 		return 1;
-	otr_inbound_unlock(sv);
+	otr_inbound_unlock(inbound);
 	return 0;
 }
 
-void otr_inbound_unlock(struct otr_inbound *sv)
+void otr_inbound_unlock(struct otr_inbound *inbound)
 {
 	OTR_YIELD();
-	__atomic_fetch_add(&sv->seq, 1, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&inbound->seq, 1, __ATOMIC_RELEASE);
 }
 
-static int is_same(const struct otr_inbound *sv, uint64_t conn, uint32_t seq)
+/* Is the slot still of this connection, and not written since `seq` was read? */
+static int is_same(const struct otr_inbound *inbound, uint64_t conn, uint32_t seq)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return otr_get(&sv->conn) == conn && !(seq & 1) && otr_get(&sv->seq) == seq;
+	return otr_get(&inbound->conn) == conn && !(seq & 1) && otr_get(&inbound->seq) == seq;
 }
 
-/* R1 sets `pos` before the ids: who has read the ids of the next exchange finds its `pos` here. */
-int otr_inbound_is(const struct otr_inbound *sv, uint64_t conn, uint64_t pos, uint32_t seq)
+/* R1 sets `pos` before the ids: a thread that has read the ids of the next exchange finds the `pos`
+ * of that exchange here. */
+int otr_inbound_is(const struct otr_inbound *inbound, uint64_t conn, uint64_t pos, uint32_t seq)
 {
-	return is_same(sv, conn, seq) && otr_get(&sv->exch.pos) == pos;
+	return is_same(inbound, conn, seq) && otr_get(&inbound->exch.pos) == pos;
 }
 
-int otr_ids_read(const struct otr_inbound *sv, uint64_t conn, struct otr_span_ids *out,
+int otr_ids_read(const struct otr_inbound *inbound, uint64_t conn, struct otr_span_ids *out,
 		 uint32_t *seq)
 {
-	*seq = __atomic_load_n(&sv->seq, __ATOMIC_ACQUIRE);
-	otr_share_get(out, &sv->ids, sizeof(*out));
-	return is_same(sv, conn, *seq) && out->has_ids;
+	*seq = __atomic_load_n(&inbound->seq, __ATOMIC_ACQUIRE);
+	otr_share_get(out, &inbound->ids, sizeof(*out));
+	return is_same(inbound, conn, *seq) && out->has_ids;
 }
 
 /* Takes a slot of connection `was` for `conn`. */
-static struct otr_inbound *take(struct otr_inbound *sv, uint64_t was, uint64_t conn)
+static struct otr_inbound *take(struct otr_inbound *inbound, uint64_t was, uint64_t conn)
 {
 	static const struct otr_span_ids none;
 	static const struct otr_exch closed;
 
-	if (!otr_inbound_lock(sv, was))
+	if (!otr_inbound_lock(inbound, was))
 		return NULL;
-	otr_share_put(&sv->exch, &closed, sizeof(sv->exch));
-	otr_share_put(&sv->ids, &none, sizeof(sv->ids));
-	__atomic_store_n(&sv->conn, conn, __ATOMIC_RELEASE);
-	otr_inbound_unlock(sv);
-	return sv;
+	otr_share_put(&inbound->exch, &closed, sizeof(inbound->exch));
+	otr_share_put(&inbound->ids, &none, sizeof(inbound->ids));
+	__atomic_store_n(&inbound->conn, conn, __ATOMIC_RELEASE);
+	otr_inbound_unlock(inbound);
+	return inbound;
 }
 
 struct otr_inbound *otr_inbound_make(uint64_t conn)
 {
-	struct otr_inbound *sv;
+	struct otr_inbound *inbound;
 
-	if (!otr_alloc_once(&otr_shim.inbounds, OTR_EXCHS * sizeof(*sv)))
+	if (!otr_alloc_once(&otr_shim.inbounds, OTR_EXCHS * sizeof(*inbound)))
 		return NULL;
-	sv = otr_inbound_of(conn);
-	for (uint32_t i = 0; !sv && i < PROBES; i++)
+	inbound = otr_inbound_of(conn);
+	for (uint32_t i = 0; !inbound && i < PROBES; i++)
 		if (!otr_get(&place(conn, i)->conn))
-			sv = take(place(conn, i), 0, conn);
-	for (uint32_t i = 0; !sv && i < PROBES; i++)
+			inbound = take(place(conn, i), 0, conn);
+	for (uint32_t i = 0; !inbound && i < PROBES; i++)
 		if (!otr_get(&place(conn, i)->exch.open))
-			sv = take(place(conn, i), otr_get(&place(conn, i)->conn), conn);
-	return sv;
+			inbound = take(place(conn, i), otr_get(&place(conn, i)->conn), conn);
+	return inbound;
 }
 
 struct otr_exch *otr_exch_of(uint64_t conn)
 {
-	struct otr_inbound *sv = otr_inbound_of(conn);
+	struct otr_inbound *inbound = otr_inbound_of(conn);
 
-	return sv ? &sv->exch : NULL;
+	return inbound ? &inbound->exch : NULL;
 }
 
 static struct otr_notify_slot *find_slot(uint64_t key)

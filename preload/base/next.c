@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * next.c - finds functions of libraries other than libc; see next.h. A lookup takes the
- * loader's lock, as the first call through a lazy binding may; it happens once for each call
- * site.
+ * next.c - finds functions of libraries other than libc; see next.h. A lookup takes the loader's
+ * lock, as the first call of a lazily bound function does, too; it happens once for each call site.
  */
 
 #include "preload/base/next.h"
@@ -14,7 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* As in real.c: weak, since before glibc 2.34 they were in libdl. */
+/* Weak: before glibc 2.34 these were in libdl, which a program may not have; see real.c. */
 #if defined(__GLIBC__) && defined(__x86_64__)
 __asm__(".symver dlsym,dlsym@GLIBC_2.2.5");
 __asm__(".symver dlopen,dlopen@GLIBC_2.2.5");
@@ -31,7 +30,7 @@ __asm__(".symver dladdr1,dladdr1@GLIBC_2.17");
 #pragma weak dlclose
 #pragma weak dladdr1
 
-#define SITES 64 /* call sites of one function that are kept; others are looked up at each call */
+#define SITES 64 /* call sites of one function that are kept; for others each call looks it up */
 
 static const char *const names[OTR_NEXT_MAX] = {
 	[OTR_NGHTTP2_REQUEST] = "nghttp2_submit_request",
@@ -73,7 +72,7 @@ static const char *const names[OTR_NEXT_MAX] = {
 	[OTR_PQ_GET_RESULT] = "PQgetResult",
 };
 
-#define BUSY 1 /* being written; no call returns to this address */
+#define BUSY 1 /* a thread writes the slot; no call returns to this address */
 
 static struct {
 	uintptr_t from; /* return address of the call; 0: free */
@@ -83,13 +82,14 @@ static struct {
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char _end[] __attribute__((visibility("hidden")));
 
+/* Does the address belong to this library? */
 static int is_ours(const void *at)
 {
 	return (const char *)at >= __ehdr_start && (const char *)at < _end;
 }
 
-/* Keeps a library loaded whose function may be called, even if the program closes it. OpenSSL
- * does so itself. */
+/* Keeps the library of `fn` loaded, even if the program closes it: our wrapper may still call
+ * `fn`. */
 static void pin(void *fn)
 {
 	Dl_info info;
@@ -100,7 +100,7 @@ static void pin(void *fn)
 		dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_NODELETE | RTLD_LAZY);
 }
 
-/* Searches a module, and the libraries that it was linked with. */
+/* Searches a module, and the libraries that it was linked with, for a function. */
 static void *in_scope_of(const struct link_map *map, const char *name)
 {
 	void *handle, *fn;
@@ -117,8 +117,7 @@ static void *in_scope_of(const struct link_map *map, const char *name)
 	return fn && !is_ours(fn) ? fn : NULL;
 }
 
-/* A call that was made by a jump returns to another module than the one that made it: then any
- * module that has the function. */
+/* Searches all modules: a tail call returns to another module than the one that made it. */
 static void *in_any_module(const struct link_map *map, const char *name)
 {
 	void *fn = NULL;
@@ -150,6 +149,7 @@ static void *look_up(const char *name, const void *from)
 	return fn || !map ? fn : in_any_module(map, name);
 }
 
+/* Returns the module of an address, or NULL. */
 static const struct link_map *module_of(const void *at, Dl_info *info)
 {
 	struct link_map *map = NULL;
@@ -168,7 +168,7 @@ static void *look_up_for(const char *name, const void *fn)
 	return map ? in_scope_of(map, name) : NULL;
 }
 
-/* Keeps what was found for the address that the call returns to. */
+/* Returns what `look` finds, which is kept for the address `from`. */
 static void *cached(enum otr_next_fn which, const void *from,
 		    void *(*look)(const char *name, const void *from))
 {

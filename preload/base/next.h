@@ -3,16 +3,16 @@
 #define OTR_NEXT_H
 
 /*
- * next.h - the functions of libraries other than libc that our wrappers stand before.
+ * next.h - finds the real functions of libraries other than libc that our wrappers are called for.
  *
- * There may be several: a program may have two such libraries, or one that only the module that
- * calls it can see (Python's _ssl, loaded RTLD_LOCAL). So a function is looked up for the
- * module that calls it, once for each call site.
+ * A program may have two libraries with such a function, or one that only the module that calls it
+ * can see (Python's _ssl, loaded RTLD_LOCAL). So a function is looked up for the module that calls
+ * it, once for each call site.
  */
 
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 enum otr_next_fn {
 	OTR_NGHTTP2_REQUEST,
@@ -55,19 +55,20 @@ enum otr_next_fn {
 	OTR_NEXT_MAX,
 };
 
-/* The function that the call which returns to `from` would have reached without us. NULL: none
- * was found, and nothing may be called. errno stays as it is. */
+/* Returns the function that a call would reach without our library; `from`: the return address of
+ * the call. NULL: none was found. errno stays as it is. */
 void *otr_next(enum otr_next_fn which, const void *from);
 
-/* The function of that name that the module of `fn` calls: its own, or one of a library that it
- * was linked with. NULL: none, or the module is the program itself. errno stays as it is. */
+/* Returns the function of that name which the module of `fn` would call: its own, or that of a
+ * library it was linked with. NULL: there is none, or the module is the program itself. errno stays
+ * as it is. */
 void *otr_next_for(enum otr_next_fn which, const void *fn);
 
-/* Sets the addresses at which the module (library or program) of `fn` begins and ends. Returns
- * 0 where they are not known. */
+/* Sets the addresses at which the module (library or program) of `fn` begins and ends. Returns 0 if
+ * they are not known. */
 int otr_next_module(const void *fn, uintptr_t *begin, uintptr_t *end);
 
-/* Another function of the module of `fn`, or NULL. errno stays as it is. */
+/* Returns another function of the module of `fn`, or NULL. errno stays as it is. */
 void *otr_next_beside(const void *fn, const char *name);
 
 #pragma GCC visibility pop

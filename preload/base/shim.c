@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shim.c - what the library keeps in a process: see shim.h. */
+/* shim.c - the state of the library, and its counters and switches; see shim.h. */
 
 #include "preload/base/shim.h"
 

@@ -5,10 +5,9 @@
 /*
  * sys.h - system calls that the library makes for its own use.
  *
- * They never go through a symbol of libc: another preloaded library may stand before that
- * (faketime before clock_gettime and syscall, a sandbox before getsockopt), and would answer
- * what it wants the program to believe. A bare system call also leaves errno as it is, and is
- * no cancellation point.
+ * They use no function of libc, since another preloaded library may have replaced it (faketime:
+ * clock_gettime and syscall; a sandbox: getsockopt). A bare system call also leaves errno as it is,
+ * and is no cancellation point.
  *
  * Each function returns what the kernel returns: a value, or -errno.
  */
@@ -58,10 +57,10 @@ static inline __attribute__((always_inline)) long otr_sys6(long number, long a, 
 
 #define OTR_SYS_ARGS(n, a, b, c, d, e, f, ...) \
 	otr_sys6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
-/* otr_sys(NUMBER, up to six arguments); those left out are 0. */
+/* otr_sys(NUMBER, up to six arguments): arguments that are left out are 0. */
 #define otr_sys(...) OTR_SYS_ARGS(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
-/* Is this what a system call returns for an error? An address never is. */
+/* Is the result of a system call -errno? An address is never in that range. */
 static inline int otr_sys_failed(long ret)
 {
 	return (unsigned long)ret > -4096ul;
@@ -97,7 +96,7 @@ static inline int otr_sys_getpeername(int fd, void *sa, socklen_t *len)
 	return (int)otr_sys(SYS_getpeername, fd, sa, len);
 }
 
-/* NULL where there is no memory. */
+/* Returns NULL if there is no memory. */
 static inline void *otr_sys_mmap(void *at, size_t len, int prot, int flags, int fd, off_t from)
 {
 	long ret = otr_sys(SYS_mmap, at, len, prot, flags, fd, from);
@@ -120,7 +119,7 @@ static inline int otr_sys_getrlimit(int which, struct rlimit *out)
 	return (int)otr_sys(SYS_prlimit64, 0, which, NULL, out);
 }
 
-/* The length, or -errno; no NUL is added. */
+/* Returns the length, or -errno; adds no NUL. */
 static inline ssize_t otr_sys_readlink(const char *path, char *out, size_t size)
 {
 	return otr_sys(SYS_readlinkat, AT_FDCWD, path, out, size);

@@ -2,9 +2,9 @@
 /*
  * thread.c - the threads of the process, each with a slot in a table.
  *
- * A thread finds its slot once, and keeps a pointer in thread-local storage. The library does
- * not learn that a thread has ended: another thread takes its slot when the table is nearly
- * full, after asking the kernel whether the thread lives.
+ * A thread finds its slot once, and keeps a pointer in thread-local storage. The library does not
+ * see that a thread ends: another thread takes its slot, if it finds no free one, after a system
+ * call that says that the thread does not exist any more.
  */
 
 #include "preload/base/thread.h"
@@ -20,9 +20,10 @@
 #include "preload/base/sys.h"
 
 static __thread struct otr_self *own_slot __attribute__((tls_model("initial-exec")));
-/* Calls of a thread that found no slot: it tries again seldom, as each try asks the kernel. */
+/* Calls of a thread that has found no slot. It tries again once in RETRY_CALLS, since each try
+ * makes system calls. */
 static __thread uint32_t no_slot_calls __attribute__((tls_model("initial-exec")));
-#define SELDOM 1024
+#define RETRY_CALLS 1024
 
 static int take(struct otr_self *at, int32_t was, int32_t tid)
 {
@@ -35,14 +36,17 @@ int otr_has_ended(int32_t tid)
 	return !otr_get(&otr_shim.has_seccomp) && otr_sys(SYS_tgkill, otr_shim.pid, tid, 0) < 0;
 }
 
+#define PROBES 16 /* slots that a thread tries */
+#define STRIDE 61
+
 static struct otr_self *find_slot(int32_t tid)
 {
 	struct otr_self *at;
 	int32_t was;
 
 	for (int pass = 0; pass < 2; pass++)
-		for (uint32_t i = 0; i < 16; i++) {
-			at = &otr_shim.selves[((uint32_t)tid + i * 61) % OTR_STRANDS];
+		for (uint32_t i = 0; i < PROBES; i++) {
+			at = &otr_shim.selves[((uint32_t)tid + i * STRIDE) % OTR_STRANDS];
 			if (!otr_get(&at->tid) && take(at, 0, tid))
 				return at;
 			was = otr_get(&at->tid);
@@ -56,7 +60,8 @@ struct otr_self *otr_self_now(void)
 {
 	struct otr_self *at = own_slot;
 
-	if (at || otr_get(&otr_shim.has_seccomp) || (no_slot_calls && no_slot_calls++ % SELDOM))
+	if (at || otr_get(&otr_shim.has_seccomp) ||
+	    (no_slot_calls && no_slot_calls++ % RETRY_CALLS))
 		return at;
 	at = find_slot((int32_t)otr_sys(SYS_gettid));
 	if (!at) {
@@ -67,7 +72,7 @@ struct otr_self *otr_self_now(void)
 	__atomic_load_n(&at->wrapper_frame, __ATOMIC_ACQUIRE); /* pairs with the release of the
 							        * thread that had the slot last */
 	at->wrapper_frame = 0;
-	at->n_held = 0; /* other threads find that the holder has ended */
+	at->n_held = 0; /* other threads take over what an ended thread held */
 	at->tls_frame = 0;
 	memset(&at->strand, 0, sizeof(at->strand));
 	own_slot = at;
@@ -79,8 +84,7 @@ const struct otr_self *otr_self_peek(void)
 	return own_slot;
 }
 
-/* After fork the one thread has another id; its current is that of its parent, as weak
- * evidence. */
+/* After fork the only thread has a new id. It inherits its current as weak evidence (R7). */
 void otr_threads_forked(void)
 {
 	struct otr_strand kept = {.cur.conn = 0};
@@ -96,7 +100,7 @@ void otr_threads_forked(void)
 							   * exchange */
 }
 
-/* A variable of libc since glibc 2.32: 1 while the process has had one thread alone. */
+/* A variable of libc since glibc 2.32: not 0 while the process has never had a second thread. */
 static const char *single_threaded;
 
 void otr_threads_find(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bulk.c - wrappers of calls that move several messages, or bytes that cannot be read. */
+/* bulk.c - wrappers of calls that move several messages, or bytes that the library cannot read. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,34 +10,36 @@
 #include "preload/base/shim.h"
 #include "preload/trace/enter.h"
 #include "preload/trace/io.h"
+#include "preload/trace/report.h"
+#include "preload/trace/unsent.h"
 
 ssize_t sendfile(int out, int in, off_t *at, size_t len)
 {
 	ssize_t ret;
 
-	if (otr_get(&otr_shim.n_rests) && otr_out_first(out, 0, 0))
+	if (otr_get(&otr_shim.n_unsent) && otr_unsent_send(out, 0, 0))
 		return -1;
-	otr_before(out);
+	otr_ensure_offered(out);
 	ret = otr_real.sendfile(out, in, at, len);
-	otr_out_unseen(out, ret);
+	otr_report_out(out, ret);
 	return ret;
 }
 
-/* off_t has 64 bits on all machines that are supported. */
+/* off_t has 64 bits on all supported machines. */
 ssize_t sendfile64(int out, int in, off64_t *at, size_t len) __attribute__((alias("sendfile")));
 
-/* One end is a pipe, which a proxy uses for its data: it is no notify slot. */
+/* One end is a pipe, through which a proxy moves data: R9 does not apply to it. */
 ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t len, unsigned int flags)
 {
 	ssize_t ret;
 
-	if (otr_get(&otr_shim.n_rests) && otr_out_first(out, 0, 0))
+	if (otr_get(&otr_shim.n_unsent) && otr_unsent_send(out, 0, 0))
 		return -1;
-	otr_before(in);
-	otr_before(out);
+	otr_ensure_offered(in);
+	otr_ensure_offered(out);
 	ret = otr_real.splice(in, from, out, to, len, flags);
-	otr_in_unseen(in, ret);
-	otr_out_unseen(out, ret);
+	otr_report_in(in, ret);
+	otr_report_out(out, ret);
 	return ret;
 }
 
@@ -45,17 +47,17 @@ int sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
 {
 	int ret, error;
 
-	if (otr_get(&otr_shim.n_rests) && otr_out_first(fd, 1, flags))
+	if (otr_get(&otr_shim.n_unsent) && otr_unsent_send(fd, 1, flags))
 		return -1;
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.sendmmsg(fd, msgs, n, flags);
 	error = errno;
 	for (int i = 0; i < ret; i++)
-		otr_out_reported(fd, msgs[i].msg_hdr.msg_iov, (int)msgs[i].msg_hdr.msg_iovlen,
-				 (ssize_t)msgs[i].msg_len);
+		otr_report_sent(fd, msgs[i].msg_hdr.msg_iov, (int)msgs[i].msg_hdr.msg_iovlen,
+				(ssize_t)msgs[i].msg_len);
 	errno = error;
 	if (ret < 0)
-		otr_out_reported(fd, NULL, 0, ret);
+		otr_report_sent(fd, NULL, 0, ret);
 	return ret;
 }
 
@@ -63,7 +65,7 @@ int recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags, struct tim
 {
 	int ret, error;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.recvmmsg(fd, msgs, n, flags, ts);
 	error = errno;
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dlopen.c - lets PHP's extensions find our wrappers.
+ * dlopen.c - makes PHP's extensions use our wrappers.
  *
- * PHP opens extensions with RTLD_DEEPBIND: these and what they need (libcurl, libpq) find libc
- * and OpenSSL before any preloaded library. Since 8.5 PHP does not do so on glibc, for the sake
- * of preloaded allocators; for an older one the flag is left out here. In all other programs
- * the flags stay, and the call is made by a jump in any case, as dlopen() derives from its
- * caller where to look.
+ * PHP opens extensions with RTLD_DEEPBIND: the extensions and the libraries that they need
+ * (libcurl, libpq) then find libc and OpenSSL before any preloaded library. On glibc, PHP 8.5 does
+ * not use this flag any more; for an older PHP it is removed here. In other programs the flags
+ * stay. The call is a tail call, as dlopen() searches the libraries by the module of its caller.
  */
 
 #include <dlfcn.h>
@@ -32,7 +31,7 @@ static int is_named_php(const char *exe, size_t len)
 	return len - (size_t)(base - exe) >= 3 && !memcmp(base, "php", 3);
 }
 
-/* Decided by /proc/self/exe, since a script may be what was executed. */
+/* Reads /proc/self/exe, since the process may have been started by the name of a script. */
 static int is_php(void)
 {
 	char exe[256];
@@ -45,9 +44,8 @@ static int is_php(void)
 	return n > 0 && is_named_php(exe, (size_t)n);
 }
 
-/* Reports a library that was opened so: it finds libc before our wrappers, and its traffic is
- * not seen. */
-static void emit_past(const char *path)
+/* Reports a library that does not use our wrappers, so that its traffic is not seen. */
+static void report_unseen(const char *path)
 {
 	int error = errno;
 
@@ -61,16 +59,16 @@ void *dlopen(const char *path, int mode)
 	if (mode & RTLD_DEEPBIND && is_php())
 		mode &= ~RTLD_DEEPBIND;
 	if (mode & RTLD_DEEPBIND)
-		emit_past(path);
+		report_unseen(path);
 	return otr_real_dlopen()(path, mode);
 }
 
-/* Where libc has no such function (musl) no program calls this one. */
+/* On musl, which has no dlmopen(), no program calls this function. */
 void *dlmopen(long space, const char *path, int mode)
 {
 	void *(*next)(long, const char *, int) = otr_real_symbol("dlmopen");
 
 	if (space)
-		emit_past(path); /* another namespace than the library's */
+		report_unseen(path); /* a namespace without our library */
 	return next ? next(space, path, mode) : NULL;
 }

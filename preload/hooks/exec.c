@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exec.c - wrappers of functions that start programs: the environment of a child names the
- * trace it is started in.
+ * exec.c - wrappers of functions that start programs: the environment of a child names the trace in
+ * which the child is started.
  *
- * In a child made by vfork() all memory is its parent's, so nothing is written here but on the
- * stack. A trace that the program itself has set stays: it is the nearer parent.
+ * A child made by vfork() shares the memory of its parent, so the wrappers write on the stack
+ * alone. A trace that the program itself has put into the environment stays: it is the nearer
+ * parent.
  */
 
 #include <alloca.h>
@@ -29,49 +30,51 @@
 
 extern char **environ;
 
-/* The exchange that this thread works for, if that is known. Only this thread writes its
- * current, so its lists do not change meanwhile. */
+/* Returns the exchange that this thread works for, and its ids; NULL: it is not known. Its lists do
+ * not change while it is the current of this thread. */
 static const struct otr_inbound *current(uint64_t now, struct otr_span_ids *ids)
 {
 	const struct otr_self *self = otr_self_peek();
-	const struct otr_inbound *sv;
+	const struct otr_inbound *inbound;
 	uint32_t seq;
 
 	if (!self || !self->strand.cur.conn)
 		return NULL;
-	sv = otr_inbound_of(self->strand.cur.conn);
-	if (!sv || !otr_ids_read(sv, self->strand.cur.conn, ids, &seq) ||
-	    !otr_xref_open(&self->strand.cur, &sv->exch))
+	inbound = otr_inbound_of(self->strand.cur.conn);
+	if (!inbound || !otr_ids_read(inbound, self->strand.cur.conn, ids, &seq) ||
+	    !otr_xref_open(&self->strand.cur, &inbound->exch))
 		return NULL;
-	return otr_current(&self->strand, &otr_shim.proc, now) ? sv : NULL;
+	return otr_current(&self->strand, &otr_shim.proc, now) ? inbound : NULL;
 }
 
-static int is_own(const char *parent)
+/* Has the program itself put this TRACEPARENT into the environment? */
+static int is_of_program(const char *parent)
 {
 	const struct otr_started *st = &otr_shim.started;
 
 	return parent && (!st->known || strcmp(parent, st->parent) != 0);
 }
 
-/* Chooses the trace for the child's environment. Returns 0 where the environment stays as it
+/* Chooses the trace in the environment of the child. Returns 0 if the environment stays as it
  * is. */
 static int choose(struct otr_carry *carry, char *const *env)
 {
 	const struct otr_started *st = &otr_shim.started;
 	uint64_t now = otr_clock_ns();
 	struct otr_span_ids ids;
-	const struct otr_inbound *sv = current(now, &ids);
+	const struct otr_inbound *inbound = current(now, &ids);
 	const char *parent;
 
-	if (!sv && !otr_run_is_over(st, otr_get(&otr_shim.is_server), now))
+	if (!inbound && !otr_run_is_over(st, otr_get(&otr_shim.is_server), now))
 		return 0;
 	parent = otr_env_get(env, "TRACEPARENT");
-	if (is_own(parent) || (!sv && !parent))
+	if (is_of_program(parent) || (!inbound && !parent))
 		return 0;
 	carry->parent[0] = 0;
-	if (sv) {
+	if (inbound) {
 		otr_carry_parent(carry, ids.trace_id, ids.span_id, ids.flags);
-		otr_carry_lists(carry, sv->state, ids.state_len, sv->baggage, ids.baggage_len);
+		otr_carry_lists(carry, inbound->state, ids.state_len, inbound->baggage,
+				ids.baggage_len);
 		return 1;
 	}
 	if (st->run.has_outer)
@@ -88,9 +91,9 @@ static int is_out_of_reach(const char *path)
 	return rc == -ENOENT || rc == -EACCES;
 }
 
-/* Is the library's file not reachable any more, or is the program another user now (chroot,
- * setuid)? The loader would print an error on the child's standard error. */
-static int is_lost(char *const *env)
+/* Can the child not open the library's file, after chroot() or setuid()? Then the loader would
+ * print an error on the child's standard error. */
+static int is_library_gone(char *const *env)
 {
 	char path[512];
 	size_t len = 0;
@@ -103,7 +106,8 @@ static int is_lost(char *const *env)
 	return is_out_of_reach(path);
 }
 
-/* The environment does not name the library any more, though this process has it. */
+/* This process has the library. Returns why the environment of the child does not name it; 0: it
+ * does, or it is switched off. */
 static int why_unnamed(char *const *env)
 {
 	const char *off = otr_env_get(env, "OTRACE_DISABLED");
@@ -114,9 +118,9 @@ static int why_unnamed(char *const *env)
 	return otr_env_get(env, "OTRACE_SESSION") ? OTR_UNCARRIED_PRELOAD : OTR_UNCARRIED_CLEARED;
 }
 
-/* Why will the program not carry the library? 0: it will, or it is not meant to. A loader that
- * finds a library of another kind in LD_PRELOAD prints an error on the child's standard error,
- * so the library is taken out there. */
+/* Returns why the library will not be loaded into the program; 0: it will be, or it is switched
+ * off. A loader that cannot load a library in LD_PRELOAD prints an error on the child's standard
+ * error: then the library is taken out of LD_PRELOAD. */
 static int unload(struct otr_carry *carry, const char *path, char *const *env)
 {
 	int why;
@@ -124,15 +128,16 @@ static int unload(struct otr_carry *carry, const char *path, char *const *env)
 	carry->unloaded = 0;
 	carry->preload[0] = 0;
 	why = path ? otr_program_why(path) : 0;
-	if ((!why || why == OTR_UNCARRIED_GO) && is_lost(env))
+	if ((!why || why == OTR_UNCARRIED_GO) && is_library_gone(env))
 		why = OTR_UNCARRIED_ROOT;
 	if (why == OTR_UNCARRIED_32BIT || why == OTR_UNCARRIED_ROOT)
 		carry->unloaded = (uint8_t)otr_carry_unload(carry, otr_env_get(env, "LD_PRELOAD"));
 	return why ? why : why_unnamed(env);
 }
 
-/* Chooses the environment, and reports a program that the agent will not see. */
-static void look(struct otr_carry *carry, const char *file, char *const *env)
+/* Takes the library out of LD_PRELOAD if need be, and reports a program into which it cannot be
+ * loaded. */
+static void check_program(struct otr_carry *carry, const char *file, char *const *env)
 {
 	char path[512];
 	int why, found = file && !otr_program_find(file, path, sizeof(path)) &&
@@ -143,41 +148,40 @@ static void look(struct otr_carry *carry, const char *file, char *const *env)
 		otr_program_emit(why, path, env);
 }
 
-/* Returns how many pointers the child's environment takes; 0: it stays as it is, also where
- * there may be no room for a copy. `file`: as execvp() finds it; NULL: a descriptor is
- * executed. */
+/* Returns how many pointers a changed environment of the child takes; 0: it stays as it is, also if
+ * it is too long to copy. `file`: as execvp() finds it; NULL: a descriptor is executed. */
 static size_t prepare(struct otr_carry *carry, const char *file, char *const *env)
 {
 	int error = errno;
 	size_t n = 0;
 
-	carry->says = !otr_is_off() && choose(carry, env);
-	look(carry, file, env);
-	n = carry->says || carry->unloaded ? otr_carry_room(env) : 0;
+	carry->has_trace = !otr_is_off() && choose(carry, env);
+	check_program(carry, file, env);
+	n = carry->has_trace || carry->unloaded ? otr_carry_room(env) : 0;
 	errno = error;
 	return n;
 }
 
-/* Is the call made unchanged? On a handler's own stack, which may have 2 KB, there is no room
- * for a copy of the environment. */
-static int is_bare(char *const *env)
+/* Is the call made without any change? It is on an alternate signal stack, which has no room for a
+ * copy of the environment. */
+static int is_unchanged(char *const *env)
 {
-	int error = errno, bare;
+	int error = errno, unchanged;
 
 	if (otr_get(&otr_shim.has_seccomp) || !env)
 		return 1;
 	if (!otr_is_off() && otr_get(&otr_shim.is_server))
 		otr_mark_propagates();
-	bare = otr_on_other_stack();
+	unchanged = otr_on_other_stack();
 	errno = error;
-	return bare;
+	return unchanged;
 }
 
-/* Not inlined, so that an unchanged call needs no room for a copy. */
+/* Not inlined, so that an unchanged call needs no room for a copy on the stack. */
 #define APART __attribute__((noinline)) static
 
-/* The environment to use: `env` is a variable of the caller's; the copy lies in the caller's
- * frame. */
+/* Sets the variable `env` to the changed environment, whose copy lies in the frame of the
+ * function. */
 #define CARRY(env, carry, n)                                                          \
 	do {                                                                          \
 		if (n)                                                                \
@@ -195,8 +199,8 @@ APART int execve_carrying(const char *path, char *const argv[], char *const envp
 
 int execve(const char *path, char *const argv[], char *const envp[])
 {
-	return is_bare(envp) ? otr_real.execve(path, argv, envp)
-			     : execve_carrying(path, argv, envp);
+	return is_unchanged(envp) ? otr_real.execve(path, argv, envp)
+				  : execve_carrying(path, argv, envp);
 }
 
 APART int execv_carrying(const char *path, char *const argv[])
@@ -213,7 +217,7 @@ APART int execv_carrying(const char *path, char *const argv[])
 
 int execv(const char *path, char *const argv[])
 {
-	return is_bare(environ) ? otr_real.execv(path, argv) : execv_carrying(path, argv);
+	return is_unchanged(environ) ? otr_real.execv(path, argv) : execv_carrying(path, argv);
 }
 
 APART int execvpe_carrying(const char *file, char *const argv[], char *const envp[])
@@ -227,8 +231,8 @@ APART int execvpe_carrying(const char *file, char *const argv[], char *const env
 
 int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	return is_bare(envp) ? otr_real.execvpe(file, argv, envp)
-			     : execvpe_carrying(file, argv, envp);
+	return is_unchanged(envp) ? otr_real.execvpe(file, argv, envp)
+				  : execvpe_carrying(file, argv, envp);
 }
 
 APART int execvp_carrying(const char *file, char *const argv[])
@@ -245,7 +249,7 @@ APART int execvp_carrying(const char *file, char *const argv[])
 
 int execvp(const char *file, char *const argv[])
 {
-	return is_bare(environ) ? otr_real.execvp(file, argv) : execvp_carrying(file, argv);
+	return is_unchanged(environ) ? otr_real.execvp(file, argv) : execvp_carrying(file, argv);
 }
 
 APART int fexecve_carrying(int fd, char *const argv[], char *const envp[])
@@ -259,14 +263,15 @@ APART int fexecve_carrying(int fd, char *const argv[], char *const envp[])
 
 int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	return is_bare(envp) ? otr_real.fexecve(fd, argv, envp) : fexecve_carrying(fd, argv, envp);
+	return is_unchanged(envp) ? otr_real.fexecve(fd, argv, envp)
+				  : fexecve_carrying(fd, argv, envp);
 }
 
 int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 		const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
-	size_t n = is_bare(envp) ? 0 : prepare(&carry, path, envp);
+	size_t n = is_unchanged(envp) ? 0 : prepare(&carry, path, envp);
 
 	CARRY(envp, &carry, n);
 	return otr_real.posix_spawn(pid, path, actions, attr, argv, envp);
@@ -276,17 +281,17 @@ int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t 
 		 const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
 {
 	struct otr_carry carry;
-	size_t n = is_bare(envp) ? 0 : prepare(&carry, file, envp);
+	size_t n = is_unchanged(envp) ? 0 : prepare(&carry, file, envp);
 
 	CARRY(envp, &carry, n);
 	return otr_real.posix_spawnp(pid, file, actions, attr, argv, envp);
 }
 
 /*
- * Collects the arguments of a call that lists them (execl) in its own frame, as libc does:
- * counted first, then copied, with the NULL behind them; `args` is then positioned behind that.
- * A macro, since the memory belongs to the frame, and a va_list cannot be used after a function
- * has read it.
+ * Collects the arguments of a variadic call (execl) in the frame of the function, as libc does:
+ * counts them, then copies them with the NULL at their end. After that `args` is at the argument
+ * after the NULL. A macro, since the memory belongs to the frame, and since a va_list cannot be
+ * used after another function has read it.
  */
 #define COLLECT(argv, first, args)                        \
 	do {                                              \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exports.c - wrappers of the functions of libc that move bytes. bulk.c, net.c, wait.c and
- * exec.c have the other wrappers of libc; exports.map lists every symbol that leaves the
- * library.
+ * exports.c - wrappers of the functions of libc that move bytes. bulk.c, net.c, wait.c, exec.c and
+ * pthread.c have the other wrappers of libc. exports.map lists all symbols that the library
+ * exports.
  */
 
 #include <errno.h>
@@ -95,7 +95,7 @@ ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 					 .call = as_sendmsg});
 }
 
-static void took(int fd, const struct iovec *iov, int n, int flags, ssize_t ret)
+static void after_receive(int fd, const struct iovec *iov, int n, int flags, ssize_t ret)
 {
 	otr_in(&(struct otr_in){.fd = fd, .flags = flags, .iov = iov, .n = n}, ret);
 }
@@ -105,9 +105,9 @@ ssize_t read(int fd, void *buf, size_t len)
 	const struct iovec one = {buf, len};
 	ssize_t ret;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.read(fd, buf, len);
-	took(fd, &one, 1, 0, ret);
+	after_receive(fd, &one, 1, 0, ret);
 	return ret;
 }
 
@@ -115,9 +115,9 @@ ssize_t readv(int fd, const struct iovec *iov, int n)
 {
 	ssize_t ret;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.readv(fd, iov, n);
-	took(fd, iov, n, 0, ret);
+	after_receive(fd, iov, n, 0, ret);
 	return ret;
 }
 
@@ -126,9 +126,9 @@ ssize_t recv(int fd, void *buf, size_t len, int flags)
 	const struct iovec one = {buf, len};
 	ssize_t ret;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.recv(fd, buf, len, flags);
-	took(fd, &one, 1, flags, ret);
+	after_receive(fd, &one, 1, flags, ret);
 	return ret;
 }
 
@@ -138,9 +138,9 @@ ssize_t recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *from
 	const struct iovec one = {buf, len};
 	ssize_t ret;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.recvfrom(fd, buf, len, flags, from, from_len);
-	took(fd, &one, 1, flags, ret);
+	after_receive(fd, &one, 1, flags, ret);
 	return ret;
 }
 
@@ -148,18 +148,18 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	ssize_t ret;
 
-	otr_before(fd);
+	otr_ensure_offered(fd);
 	ret = otr_real.recvmsg(fd, msg, flags);
 	if (ret >= 0)
-		otr_fds_received(msg); /* the kernel has filled it, so it can be read */
+		otr_fds_received(msg); /* the kernel has written it, so it is readable */
 	if (ret >= 0)
-		took(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, ret);
+		after_receive(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, ret);
 	else
-		took(fd, NULL, 0, flags, ret);
+		after_receive(fd, NULL, 0, flags, ret);
 	return ret;
 }
 
-/* Fortified programs call these; libc compares `len` with `room` alone. */
+/* Programs that are built with _FORTIFY_SOURCE call these, which compare `len` with `room`. */
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
 ssize_t __recv_chk(int fd, void *buf, size_t len, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags, struct sockaddr *from,
@@ -168,7 +168,7 @@ ssize_t __recvfrom_chk(int fd, void *buf, size_t len, size_t room, int flags, st
 static void check(size_t len, size_t room)
 {
 	if (len > room)
-		otr_real.chk_fail(); /* as libc does: it ends the program */
+		otr_real.__chk_fail(); /* ends the program, as libc does */
 }
 
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)

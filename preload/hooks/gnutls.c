@@ -12,7 +12,7 @@
 #include "preload/trace/tls_session.h"
 
 #define FROM	 __builtin_return_address(0)
-#define INTERNAL (-59) /* GNUTLS_E_INTERNAL_ERROR */
+#define INTERNAL (-59) /* GNUTLS_E_INTERNAL_ERROR: GnuTLS has no such function */
 
 typedef ssize_t (*io_fn)(void *, void *, size_t);
 typedef int (*plain_fn)(void *);
@@ -32,8 +32,8 @@ static ssize_t make_io(const struct otr_tls_call *c, void *buf, size_t n)
 	return ((io_fn)c->next)((void *)c->session, buf, n);
 }
 
-/* Where records may wait, gnutls_record_cork() and similar calls have marked the session
- * (otr_tls_unseen()). */
+/* See struct otr_tls_call. After a call that makes records wait, such as gnutls_record_cork(), the
+ * session gets no header anyway (otr_tls_no_inject()). */
 static int is_direct(const struct otr_tls_call *c)
 {
 	(void)c;
@@ -71,7 +71,7 @@ int gnutls_handshake(void *session)
 
 	if (!next)
 		return INTERNAL;
-	return (int)otr_tls_other(&(struct otr_tls_call){session, next, make_plain, 1, NULL});
+	return (int)otr_tls_handshake(&(struct otr_tls_call){session, next, make_plain, 1, NULL});
 }
 
 void gnutls_deinit(void *session)
@@ -89,31 +89,31 @@ ssize_t gnutls_record_send_early_data(void *session, const void *data, size_t n)
 
 	if (!next)
 		return INTERNAL;
-	otr_tls_unseen(session);
+	otr_tls_no_inject(session);
 	return next(session, (void *)data, n);
 }
 
 /*
- * The content of these calls is not seen, and their records may wait in the session or in a
- * transport of the program while others are made. The program learns how many bytes have waited
- * (gnutls_record_uncork()), so none may be added to them.
+ * Before a call whose content is not read, or whose records may wait in memory while others are
+ * made. As gnutls_record_uncork() returns how many bytes have waited, none may be added to them.
  */
-static void is_unseen(const void *session)
+static void before_unread(const void *session)
 {
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
-	int is_ours = self && otr_tls_inside(self); /* gnutls_record_send() calls send2 */
+	int is_inner =
+		self && otr_tls_inside(self); /* gnutls_record_send() calls gnutls_record_send2() */
 
 	if (self)
 		otr_leave(self);
-	if (!is_ours)
-		otr_tls_unseen(session);
+	if (!is_inner)
+		otr_tls_no_inject(session);
 }
 
 void gnutls_record_cork(void *session)
 {
 	void (*next)(void *) = otr_next(OTR_GNUTLS_CORK, FROM);
 
-	is_unseen(session);
+	before_unread(session);
 	if (next)
 		next(session);
 }
@@ -125,7 +125,7 @@ ssize_t gnutls_record_send2(void *session, const void *data, size_t n, size_t pa
 
 	if (!next)
 		return INTERNAL;
-	is_unseen(session);
+	before_unread(session);
 	return next(session, data, n, pad, flags);
 }
 
@@ -136,7 +136,7 @@ ssize_t gnutls_record_send_range(void *session, const void *data, size_t n, cons
 
 	if (!next)
 		return INTERNAL;
-	is_unseen(session);
+	before_unread(session);
 	return next(session, data, n, range);
 }
 
@@ -146,6 +146,6 @@ ssize_t gnutls_record_send_file(void *session, int fd, off_t *at, size_t n)
 
 	if (!next)
 		return INTERNAL;
-	is_unseen(session);
+	before_unread(session);
 	return next(session, fd, at, n);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libpq.c - wrappers of the functions of libpq that send statements, and of the one that reads
- * results. Types are declared only as far as they are passed on.
+ * libpq.c - wrappers of the functions of libpq that send statements, and of PQgetResult(). Types
+ * are declared only as far as the wrappers need them.
  */
 
 #include <errno.h>
@@ -46,6 +46,7 @@ typedef int (*send_prepare_fn)(void *, const char *, const char *, int, oids *);
 typedef int (*send_prepared_fn)(void *, const char *, int, texts *, ints *, ints *, int);
 typedef int (*plain_fn)(void *);
 
+/* Our wrapper was called, but libpq has no such function. */
 static int missing(void)
 {
 	errno = ENOSYS;

@@ -2,7 +2,7 @@
 /*
  * load.c - the constructor: may the library be active in this process, and with which state?
  *
- * The environment is read here alone, since some programs (nginx) clear it.
+ * The environment is read only here, since some programs (nginx) clear it later.
  */
 
 #include <errno.h>
@@ -35,19 +35,20 @@
 
 extern char **environ;
 
-/* Programs of the system that move no traffic of interest, or that observe other processes. */
-static const char *const denied[] = {
+/* Programs of the system that are never traced: their traffic is of no interest, or they observe
+ * other processes. */
+static const char *const never_traced[] = {
 	"sshd", "sudo", "su",	   "gdb",     "strace", "ltrace", "perf", "ld",	      "as",
 	"cc1",	"dpkg", "apt-get", "systemd", "sh",	"tmux",	  "dash", "ldconfig",
 };
 
-/* A sanitizer replaces the same functions and must come first: the library stays off. */
+/* A sanitizer replaces the same functions, and has to be loaded first: the library stays off. */
 extern void __asan_init(void) __attribute__((weak));
 extern void __tsan_init(void) __attribute__((weak));
 extern void __msan_init(void) __attribute__((weak));
 
-/* valgrind is recognised by the libraries that it preloads. */
-static int is_watched(void)
+/* Does a sanitizer or valgrind, which preloads libraries of its own, observe the process? */
+static int is_observed(void)
 {
 	const char *preload = getenv("LD_PRELOAD");
 
@@ -55,6 +56,7 @@ static int is_watched(void)
 	       (preload && strstr(preload, "/vgpreload_"));
 }
 
+/* The last component of a path. */
 static const char *base_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -62,8 +64,7 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Is this a path at which distributions install programs? A user's own program may have any
- * name. */
+/* Is this a path at which distributions install programs? A program elsewhere may have any name. */
 static int is_of_system(const char *exe)
 {
 	static const char *const places[] = {"/usr/", "/bin/", "/sbin/", "/lib"};
@@ -74,7 +75,7 @@ static int is_of_system(const char *exe)
 	return 0;
 }
 
-static int is_denied(const char *exe)
+static int is_never_traced(const char *exe)
 {
 	const char *base = base_of(exe);
 
@@ -82,18 +83,19 @@ static int is_denied(const char *exe)
 		return 1; /* at any path */
 	if (!is_of_system(exe))
 		return 0;
-	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
-		if (!strcmp(base, denied[i]))
+	for (size_t i = 0; i < sizeof(never_traced) / sizeof(never_traced[0]); i++)
+		if (!strcmp(base, never_traced[i]))
 			return 1;
 	return !strncmp(base, "valgrind", 8);
 }
 
-/* Is another copy of this library loaded behind this one (`otrace run` within `otrace run`, of
- * another version)? That one is nearer to libc, so it sees what is sent. */
-static int is_behind_us(struct dl_phdr_info *lib, size_t size, void *we)
+/* For dl_iterate_phdr(): is another copy of this library loaded after this one (`otrace run` within
+ * `otrace run`, of another version)? Our wrappers call those of the other copy, which then traces
+ * the process. */
+static int is_next_copy(struct dl_phdr_info *lib, size_t size, void *arg)
 {
-	uintptr_t here = (uintptr_t)is_behind_us, at;
-	int *passed = we;
+	uintptr_t here = (uintptr_t)is_next_copy, at;
+	int *passed = arg;
 
 	(void)size;
 	if (*passed)
@@ -106,11 +108,11 @@ static int is_behind_us(struct dl_phdr_info *lib, size_t size, void *we)
 	return 0;
 }
 
-static int is_one_of_two(void)
+static int has_next_copy(void)
 {
 	int passed = 0;
 
-	return dl_iterate_phdr(is_behind_us, &passed);
+	return dl_iterate_phdr(is_next_copy, &passed);
 }
 
 /* Reads the command line as the agent does, from /proc. */
@@ -127,8 +129,8 @@ static void read_cmd(char *cmd, size_t size)
 			cmd[i] = ' ';
 }
 
-/* Do the rules refuse this program? Also reads which share of the traces that begin here is sampled:
- * OTRACE_SAMPLE is stronger than a rule. */
+/* Does OTRACE_RULE exclude this program? Also reads which share of the traces that begin here is
+ * sampled; OTRACE_SAMPLE takes precedence over a rule. */
 static int is_refused(void)
 {
 	const char *rules = getenv("OTRACE_RULE"), *share = getenv("OTRACE_SAMPLE");
@@ -149,7 +151,7 @@ static int is_refused(void)
 	return refused;
 }
 
-/* Only "1" means yes: `otrace run` has checked and normalised the values. */
+/* Is the switch set to 1? `otrace run` has checked and normalised the values. */
 static int is_set(const char *name)
 {
 	const char *value = getenv(name);
@@ -166,8 +168,8 @@ static void read_switches(struct otr_ring_switches *say)
 	otr_hosts_read(&say->hosts, getenv("OTRACE_NO_INJECT_TO"));
 }
 
-/* Reads where the ring is offered. Returns 0 where there is neither an agent nor an order to
- * wait for one. */
+/* Reads OTRACE_SESSION. Returns 0 if there is no session, and OTRACE_WAIT does not ask to wait for
+ * one. */
 static int read_session(void)
 {
 	const char *agent = getenv("OTRACE_SESSION");
@@ -182,45 +184,46 @@ static int read_session(void)
 	return 1;
 }
 
-static int may_be_here(const char *exe)
+/* May the library be active in this process? */
+static int may_be_active(const char *exe)
 {
 	const char *only = getenv("OTRACE_ONLY"); /* --no-follow: children are not traced */
 
-	if (getauxval(AT_SECURE) || is_watched() || is_one_of_two() || is_set("OTRACE_DISABLED"))
+	if (getauxval(AT_SECURE) || is_observed() || has_next_copy() || is_set("OTRACE_DISABLED"))
 		return 0;
 	otr_shim.no_follow = only != NULL;
 	if (only && atoi(only) != otr_sys_getpid())
 		return 0;
-	otr_program_denied = (uint8_t)is_denied(exe);
+	otr_program_denied = (uint8_t)is_never_traced(exe);
 	if (otr_program_denied || !read_session())
 		return 0;
 	read_switches(&otr_shim.switches);
 	return 1;
 }
 
-/* glibc gives a constructor the arguments of main(), musl what registers happen to hold. */
+/* glibc calls a constructor with the arguments of main(); musl does not. */
 extern const char *gnu_get_libc_version(void) __attribute__((weak));
 
-/* A child still reads `off` in the ring of its parent: it has to begin its own state, so it
- * reads its own. */
+/* In a child after fork, `off` is that in the ring of its parent. The child has to begin its own
+ * state, so it reads its own word. */
 static void after_fork(void)
 {
 	if (!otr_shim.has_seccomp)
 		otr_shim.off = &otr_shim.idle;
 }
 
-/* Where libc has no such function (musl), a child of a process whose ring is off stays off
- * until that ring is switched on. */
+/* On musl, which has no such function, a child of a process whose ring is off stays off until that
+ * ring is switched on. */
 static void watch_forks(void)
 {
-	int (*hear)(void (*)(void), void (*)(void), void (*)(void), void *) =
+	int (*at_fork)(void (*)(void), void (*)(void), void (*)(void), void *) =
 		otr_real_symbol("__register_atfork");
 
-	if (hear)
-		hear(NULL, NULL, after_fork, NULL);
+	if (at_fork)
+		at_fork(NULL, NULL, after_fork, NULL);
 }
 
-/* From now on the library is active. Without a session it waits until an agent finds its ring. */
+/* Makes the library active. Without a session it waits until an agent finds its ring. */
 static void activate(void)
 {
 	otr_started_read(&otr_shim.started, environ);
@@ -249,7 +252,7 @@ __attribute__((constructor)) static void otr_constructor(int argc, char **argv)
 	otr_clock_find();
 	otr_shim.exe = exe ? exe : "";
 	otr_shim.argv = gnu_get_libc_version && argc > 0 ? argv : NULL;
-	if (may_be_here(otr_shim.exe) && !is_refused() && alloc_all())
+	if (may_be_active(otr_shim.exe) && !is_refused() && alloc_all())
 		activate();
 	if (otr_program_denied && is_refused())
 		otr_program_denied = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* net.c - wrappers of the functions that begin and end connections. They give hints only, since
- * a connection may begin and end without them: see fd.c. */
+/* net.c - wrappers of the functions that begin and end connections, and of those that set seccomp
+ * filters. The library takes the former as hints alone, as a connection may begin and end without
+ * them: see fd.c. */
 
 #include "preload/hooks/net.h"
 
@@ -26,6 +27,7 @@
 #include "preload/trace/enter.h"
 #include "preload/trace/proof.h"
 
+/* `fd` is a new socket of this role. */
 static void note_socket(int fd, int role)
 {
 	int error = errno;
@@ -47,9 +49,9 @@ int socket(int family, int type, int protocol)
 	return fd;
 }
 
-/* R4: a connect() that does not wait keeps the request that it was made for. */
-static void connected(int fd, const struct sockaddr *to, socklen_t len, uint64_t start_ns, int ret,
-		      int error)
+/* After connect(). R4: one that does not wait keeps the exchange for which it is made. */
+static void after_connect(int fd, const struct sockaddr *to, socklen_t len, uint64_t start_ns,
+			  int ret, int error)
 {
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 	struct otr_strand *st;
@@ -78,16 +80,16 @@ int connect(int fd, const struct sockaddr *to, socklen_t len)
 	int ret = otr_real.connect(fd, to, len), error = errno;
 
 	if (!ret || error == EINPROGRESS || otr_dial_is_failure(error)) {
-		connected(fd, to, len, start_ns, ret, error);
+		after_connect(fd, to, len, start_ns, ret, error);
 		otr_program_denied_emit(fd);
 	}
 	errno = error;
 	return ret;
 }
 
-/* R5: a new connection is one descriptor handled, for no request yet. The ring is made now:
- * when several threads begin to read at once, those that find it half made emit nothing. */
-static int accepted(int fd)
+/* After accept() returned `fd`. R5: the strand has handled one descriptor, for no request yet. The
+ * ring is made now, before threads begin to read, as only one of them can make it. */
+static int after_accept(int fd)
 {
 	int error = errno;
 	struct otr_self *self = otr_is_off() || fd < 0 ? NULL : otr_enter();
@@ -96,7 +98,7 @@ static int accepted(int fd)
 	if (self) {
 		otr_fd_made(fd, OTR_ROLE_SERVER);
 		otr_ring_ready();
-		otr_put(&otr_shim.is_server, 1); /* whatever protocol it serves */
+		otr_put(&otr_shim.is_server, 1); /* also if the protocol is not known */
 		self->strand.entry_ns = otr_clock_ns();
 		otr_handle(&self->strand, 1);
 		otr_leave(self);
@@ -107,12 +109,12 @@ static int accepted(int fd)
 
 int accept(int fd, struct sockaddr *sa, socklen_t *len)
 {
-	return accepted(otr_real.accept(fd, sa, len));
+	return after_accept(otr_real.accept(fd, sa, len));
 }
 
 int accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
-	return accepted(otr_real.accept4(fd, sa, len, flags));
+	return after_accept(otr_real.accept4(fd, sa, len, flags));
 }
 
 int listen(int fd, int backlog)
@@ -126,7 +128,8 @@ int listen(int fd, int backlog)
 	return ret;
 }
 
-static void closing(int fd)
+/* `fd` is about to be closed, or names another file now. */
+static void before_close(int fd)
 {
 	struct otr_fd *f = otr_is_off() ? NULL : otr_fd_slot(fd);
 	struct otr_self *self;
@@ -146,10 +149,11 @@ static void closing(int fd)
 
 int close(int fd)
 {
-	closing(fd);
+	before_close(fd);
 	return otr_real.close(fd);
 }
 
+/* A program that reads SO_ERROR sees how a connect() that does not wait has failed. */
 int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
 	int ret = otr_real.getsockopt(fd, level, name, value, len), error = errno;
@@ -174,16 +178,16 @@ int getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 	return ret;
 }
 
-/* `to` names the socket of `fd` now. Where that is a connection that is known, `to` is checked
- * before `fd` may be closed, and takes its state over then. */
-static int replaced(int fd, int to, int ret)
+/* After dup2() or dup3(): `to` names the file of `fd`. If that is a connection, checks `to` now, so
+ * that it is known as an alias and can take over the state when `fd` is closed. */
+static int after_dup(int fd, int to, int ret)
 {
 	struct otr_self *self;
 	int error = errno;
 
 	if (ret < 0 || fd == to)
 		return ret;
-	closing(to);
+	before_close(to);
 	self = otr_is_off() || !otr_fd_home(fd) ? NULL : otr_enter();
 	if (self) {
 		otr_fd_of(to);
@@ -195,12 +199,12 @@ static int replaced(int fd, int to, int ret)
 
 int dup2(int fd, int to)
 {
-	return replaced(fd, to, otr_real.dup2(fd, to));
+	return after_dup(fd, to, otr_real.dup2(fd, to));
 }
 
 int dup3(int fd, int to, int flags)
 {
-	return replaced(fd, to, otr_real.dup3(fd, to, flags));
+	return after_dup(fd, to, otr_real.dup3(fd, to, flags));
 }
 
 void otr_fds_received(const struct msghdr *msg)
@@ -216,15 +220,15 @@ void otr_fds_received(const struct msghdr *msg)
 		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
 		for (size_t i = 0; i < n; i++) {
 			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(fd), sizeof(fd));
-			closing(fd);
+			before_close(fd);
 		}
 	}
 }
 
-/* A seccomp filter is about to be set. The filter may kill the process for any system call that
- * the program does not make itself, even for reading the clock where that is one. So the
- * library does nothing any more. PR_SET_NO_NEW_PRIVS alone is no filter: haproxy sets it, too. */
-static const volatile uint32_t *seal(void)
+/* A seccomp filter is about to be set. It may kill the process for any system call that the program
+ * does not make itself, also for reading the clock. So the library is off from now on. Returns what
+ * otr_shim.off was. PR_SET_NO_NEW_PRIVS alone is no filter: haproxy sets it, too. */
+static const volatile uint32_t *before_filter(void)
 {
 	static const uint32_t never = 1;
 	const volatile uint32_t *was = otr_shim.off;
@@ -236,19 +240,20 @@ static const volatile uint32_t *seal(void)
 	return was;
 }
 
-/* The filter was refused: libseccomp probes so for what the kernel supports. */
-static void unseal(const volatile uint32_t *was)
+/* The kernel has refused the filter (libseccomp probes like this what the kernel supports): the
+ * library is on again. */
+static void filter_refused(const volatile uint32_t *was)
 {
 	if (otr_shim.off == was)
-		return; /* an earlier filter is in force */
+		return; /* a filter that was set before is in force */
 	otr_put(&otr_shim.has_seccomp, 0);
 	__atomic_store_n(&otr_shim.off, was, __ATOMIC_RELEASE);
 	if (otr_ring_now() && was == &otr_ring_now()->off)
 		otr_ring_now()->magic = OTR_RING_MAGIC;
 }
 
-/* Passes six words on, as syscall() of libc does; arguments that are not there are not read. */
-static long raw(long number, const long a[6])
+/* Makes a system call with six words, as syscall() of libc does. */
+static long call_kernel(long number, const long a[6])
 {
 	long ret = otr_sys6(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 
@@ -258,17 +263,18 @@ static long raw(long number, const long a[6])
 	return -1;
 }
 
-static long filtered(const long a[6])
+/* seccomp() that sets a filter, by syscall(). */
+static long set_filter(const long a[6])
 {
-	const volatile uint32_t *was = seal();
-	long ret = raw(SYS_seccomp, a);
+	const volatile uint32_t *was = before_filter();
+	long ret = call_kernel(SYS_seccomp, a);
 
 	if (ret < 0)
-		unseal(was);
+		filter_refused(was);
 	return ret;
 }
 
-/* Node closes descriptors by syscall(), and libseccomp sets its filters by it. */
+/* By syscall() Node closes descriptors, and libseccomp sets its filters. */
 long syscall(long number, ...)
 {
 	va_list args;
@@ -279,10 +285,10 @@ long syscall(long number, ...)
 		a[i] = va_arg(args, long);
 	va_end(args);
 	if (number == SYS_seccomp && a[0] <= SECCOMP_SET_MODE_FILTER)
-		return filtered(a);
+		return set_filter(a);
 	if (number == SYS_close)
-		closing((int)a[0]);
-	return raw(number, a);
+		before_close((int)a[0]);
+	return call_kernel(number, a);
 }
 
 int prctl(int what, ...)
@@ -298,9 +304,9 @@ int prctl(int what, ...)
 	va_end(args);
 	if (what != PR_SET_SECCOMP)
 		return otr_real.prctl(what, a[0], a[1], a[2], a[3]);
-	was = seal();
+	was = before_filter();
 	ret = otr_real.prctl(what, a[0], a[1], a[2], a[3]);
 	if (ret)
-		unseal(was);
+		filter_refused(was);
 	return ret;
 }

@@ -2,13 +2,14 @@
 #ifndef OTR_NET_H
 #define OTR_NET_H
 
-/* net.h - descriptors that other wrappers see arrive. */
+/* net.h - descriptors that the process receives from another. */
 
 struct msghdr;
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
-/* A message was received: descriptors in it may have numbers that were known as other sockets. */
+/* After a message was received: forgets the numbers of the descriptors in it (SCM_RIGHTS), which
+ * may have been those of other sockets. */
 void otr_fds_received(const struct msghdr *msg);
 
 #pragma GCC visibility pop

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * nghttp2.c - HTTP/2 requests of clients on libnghttp2 (curl): a traceparent is one more field
- * in the list that the library is given. The bytes of the connection are never changed.
+ * nghttp2.c - HTTP/2 requests of clients that use libnghttp2 (curl): a traceparent is one more
+ * field in the list that libnghttp2 is given. The bytes of the connection are never changed.
  *
- * The library does not read HTTP/2, so the request has no span of its own here: the field names
- * an existing span, that of the request this thread works for, or of what the process was
- * started for. Where neither is known no field is added.
+ * Our library makes no ids of HTTP/2 requests. So the field names another span: that of the inbound
+ * exchange that this thread works for, or that for which the process was started. If neither is
+ * known, no field is added.
  */
 
 #include <errno.h>
@@ -25,9 +25,9 @@
 #include "preload/trace/header.h"
 #include "preload/trace/io.h"
 
-#define FROM	__builtin_return_address(0)
-#define STATE	(-519) /* NGHTTP2_ERR_INVALID_STATE */
-#define AT_ONCE 16     /* lists; one is in use while libnghttp2 copies it */
+#define FROM	      __builtin_return_address(0)
+#define INVALID_STATE (-519) /* NGHTTP2_ERR_INVALID_STATE */
+#define LISTS	      16     /* one is in use while libnghttp2 copies it */
 
 typedef int32_t (*submit_fn)(void *, const void *, const struct otr_nv *, size_t, const void *,
 			     void *);
@@ -37,15 +37,16 @@ int32_t nghttp2_submit_request(void *session, const void *priority, const struct
 int32_t nghttp2_submit_request2(void *session, const void *priority, const struct otr_nv *nv,
 				size_t n, const void *body, void *user);
 
-/* Not on the stack, which may be small. Lists that a parent was using at fork are free in the
+/* Not on the stack, which may be small. A list that the parent was using at fork is free in the
  * child. */
-static struct otr_fields lists[AT_ONCE];
+static struct otr_fields lists[LISTS];
 
-static struct otr_fields *claim(void)
+/* Takes a list; NULL: all are in use. */
+static struct otr_fields *take_list(void)
 {
 	int32_t was;
 
-	for (int i = 0; i < AT_ONCE; i++) {
+	for (int i = 0; i < LISTS; i++) {
 		was = __atomic_load_n(&lists[i].taken, __ATOMIC_RELAXED);
 		if (was != otr_shim.pid &&
 		    __atomic_compare_exchange_n(&lists[i].taken, &was, otr_shim.pid, 0,
@@ -55,17 +56,18 @@ static struct otr_fields *claim(void)
 	return NULL;
 }
 
-static void shed(struct otr_fields *fl)
+/* `fl` may be NULL. */
+static void free_list(struct otr_fields *fl)
 {
 	if (fl)
 		__atomic_store_n(&fl->taken, 0, __ATOMIC_RELEASE);
 }
 
 /*
- * The exchange that this thread works for, as R4 decides it before a request goes out on a
- * connection that does not block. By now libcurl has waited for two descriptors to open a
- * connection (one is for waking it up), after which nothing is current (R5). Still, a thread
- * that reads its requests from sockets that block works for only one.
+ * The exchange that this thread works for, as R4 finds it for a request on a connection that does
+ * not block. To open the connection, libcurl has waited for two descriptors (one wakes libcurl up),
+ * after which no exchange is current (R5). But a thread that reads its requests from blocking
+ * sockets works for only one of them.
  */
 static const struct otr_xref *current(struct otr_strand *st)
 {
@@ -73,8 +75,9 @@ static const struct otr_xref *current(struct otr_strand *st)
 
 	if (!st->cur.conn)
 		return st->blocks && !otr_get(&proc->mux) &&
-				       otr_xref_open(&st->mine, otr_exch_of(st->mine.conn))
-			       ? &st->mine
+				       otr_xref_open(&st->last_read,
+						     otr_exch_of(st->last_read.conn))
+			       ? &st->last_read
 			       : NULL;
 	if (!otr_is_known(st) || !otr_current(st, proc, otr_clock_ns()))
 		return NULL;
@@ -83,15 +86,15 @@ static const struct otr_xref *current(struct otr_strand *st)
 		       : &st->cur;
 }
 
-/* Names the span of the exchange, unless another thread has read the next request of its
- * connection. */
-static int name_served(struct otr_named *out, const struct otr_inbound *sv,
-		       const struct otr_xref *ref)
+/* Sets *out to the span of the exchange. Returns 0 if another thread has read the next request of
+ * its connection. */
+static int span_of_exchange(struct otr_named *out, const struct otr_inbound *inbound,
+			    const struct otr_xref *ref)
 {
 	struct otr_span_ids ids;
 	uint32_t seq;
 
-	if (!otr_ids_read(sv, ref->conn, &ids, &seq) || ids.state_len > sizeof(out->state) ||
+	if (!otr_ids_read(inbound, ref->conn, &ids, &seq) || ids.state_len > sizeof(out->state) ||
 	    ids.baggage_len > sizeof(out->baggage))
 		return 0;
 	memcpy(out->trace_id, ids.trace_id, sizeof(out->trace_id));
@@ -99,9 +102,9 @@ static int name_served(struct otr_named *out, const struct otr_inbound *sv,
 	out->flags = ids.flags;
 	out->state_len = ids.state_len;
 	out->baggage_len = ids.baggage_len;
-	otr_share_text(out->state, sv->state, ids.state_len);
-	otr_share_text(out->baggage, sv->baggage, ids.baggage_len);
-	return otr_inbound_is(sv, ref->conn, ref->pos, seq);
+	otr_share_text(out->state, inbound->state, ids.state_len);
+	otr_share_text(out->baggage, inbound->baggage, ids.baggage_len);
+	return otr_inbound_is(inbound, ref->conn, ref->pos, seq);
 }
 
 /* Tells the agent, once, that the run span was used as a parent, so that the agent emits it. */
@@ -113,16 +116,16 @@ static void emit_named(void)
 		otr_emit_named();
 }
 
-/* Names the span that the process was started for: the program that `otrace run` started, while
- * that is one piece of work; otherwise the span above it. */
-static int name_started(struct otr_named *out)
+/* Sets *out to the span for which the process was started: that of `otrace run`, or, once that is
+ * over, the span above it. Returns 0 if there is none. */
+static int span_of_start(struct otr_named *out)
 {
 	const struct otr_started *st = &otr_shim.started;
 	int over = otr_run_is_over(st, otr_get(&otr_shim.is_server), otr_clock_ns());
 
 	if (!st->known || (over && !st->run.has_outer))
 		return 0;
-	otr_own_call();
+	otr_count_run_call();
 	memcpy(out->trace_id, st->trace_id, sizeof(out->trace_id));
 	memcpy(out->span_id, over ? st->run.outer : st->span_id, sizeof(out->span_id));
 	out->flags = st->flags;
@@ -135,18 +138,19 @@ static int name_started(struct otr_named *out)
 	return 1;
 }
 
-/* While exchanges are open, a request without a known parent may be for one of them, so it
- * names nothing. */
-static int name(struct otr_named *out, struct otr_self *self)
+/* Sets *out to the span that a request names. Returns 0 if that is not known: while exchanges are
+ * open, a request without a known parent may be made for one of them. */
+static int choose_span(struct otr_named *out, struct otr_self *self)
 {
 	const struct otr_xref *by = current(&self->strand);
-	const struct otr_inbound *sv = by ? otr_inbound_of(by->conn) : NULL;
+	const struct otr_inbound *inbound = by ? otr_inbound_of(by->conn) : NULL;
 
 	if (by)
-		return sv && name_served(out, sv, by);
-	return !self->strand.cur.conn && !otr_get(&otr_shim.proc.open) && name_started(out);
+		return inbound && span_of_exchange(out, inbound, by);
+	return !self->strand.cur.conn && !otr_get(&otr_shim.proc.open) && span_of_start(out);
 }
 
+/* Does --no-inject-to name the host of the request? */
 static int is_denied(const struct otr_nv *nv, size_t n)
 {
 	const struct otr_nv *scheme = otr_fields_find(nv, n, ":scheme");
@@ -159,7 +163,8 @@ static int is_denied(const struct otr_nv *nv, size_t n)
 			       port);
 }
 
-static struct otr_fields *fill(struct otr_self *self, const struct otr_nv *nv, size_t n)
+/* Makes the list with our fields; NULL: the request gets none, which is counted. */
+static struct otr_fields *make_list(struct otr_self *self, const struct otr_nv *nv, size_t n)
 {
 	struct otr_fields *fl;
 
@@ -169,18 +174,18 @@ static struct otr_fields *fill(struct otr_self *self, const struct otr_nv *nv, s
 		otr_count(OTR_SHIM_DENIED);
 		return NULL;
 	}
-	fl = claim();
+	fl = take_list();
 	otr_refresh(&self->strand, otr_exch_of(self->strand.cur.conn));
-	if (fl && name(&fl->span, self)) {
+	if (fl && choose_span(&fl->span, self)) {
 		otr_fields_make(fl, nv, n);
 		return fl;
 	}
 	otr_count(fl ? OTR_SHIM_UNKNOWN : OTR_SHIM_ODD);
-	shed(fl);
+	free_list(fl);
 	return NULL;
 }
 
-/* The list to submit in place of the caller's; NULL: submit the caller's. */
+/* Returns the list to submit in place of the caller's; NULL: the caller's own list. */
 static struct otr_fields *prepare(const struct otr_nv *nv, size_t n)
 {
 	struct otr_fields *fl = NULL;
@@ -191,7 +196,7 @@ static struct otr_fields *prepare(const struct otr_nv *nv, size_t n)
 		return NULL;
 	self = otr_enter();
 	if (self) {
-		fl = fill(self, nv, n);
+		fl = make_list(self, nv, n);
 		otr_leave(self);
 	}
 	errno = error;
@@ -205,13 +210,13 @@ static int32_t submit(submit_fn next, void *session, const void *priority, const
 	int32_t ret;
 
 	if (!next)
-		return STATE;
+		return INVALID_STATE;
 	if (!fl)
 		return next(session, priority, nv, n, body, user);
 	ret = next(session, priority, fl->nv, fl->n, body, user);
-	if (ret > 0) /* the number of the stream: the request will be sent */
+	if (ret > 0) /* the stream id: the request will be sent */
 		otr_count(OTR_SHIM_INJECTED);
-	shed(fl);
+	free_list(fl);
 	return ret;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * openssl.c - wrappers of functions of OpenSSL and LibreSSL. Between the library's own call and
- * our return no function of it is called, so its queue of errors stays as it is.
+ * openssl.c - wrappers of functions of OpenSSL and LibreSSL. After the real function they call no
+ * function of the library, whose error queue stays as it is.
  */
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static ssize_t make_io(const struct otr_tls_call *c, void *buf, size_t n)
 	return ((io_fn)c->next)((void *)c->session, buf, (int)n);
 }
 
-/* 1 means that bytes were moved, and `done` how many. */
+/* SSL_write_ex() and SSL_read_ex() return 1 if bytes moved, and their number in `done`. */
 static ssize_t make_io_ex(const struct otr_tls_call *c, void *buf, size_t n)
 {
 	size_t done = 0;
@@ -46,12 +46,12 @@ static ssize_t make_io_ex(const struct otr_tls_call *c, void *buf, size_t n)
 	return ret > 0 ? (ssize_t)done : ret;
 }
 
-#define FILTER	 0x0200 /* BIO_TYPE_FILTER: a BIO that stands before another one */
+#define FILTER	 0x0200 /* BIO_TYPE_FILTER: a BIO that passes bytes to another one */
 #define MEMORY	 1	/* the low bytes of BIO_TYPE_MEM and BIO_TYPE_BIO */
 #define BIO_PAIR 19
 
-/* Is this a BIO of OpenSSL that keeps what is written to it? Decided by its name where that is
- * known: programs give BIOs of their own the type of these (curl). */
+/* Does this BIO keep what is written to it in memory? The name decides, if it is known, since
+ * programs give their own BIOs the type of one of OpenSSL's (curl). */
 static int keeps(int type, const char *name)
 {
 	if (type & FILTER || !name)
@@ -60,6 +60,7 @@ static int keeps(int type, const char *name)
 	       !strcmp(name, "BIO pair");
 }
 
+/* See struct otr_tls_call. */
 static int is_direct(const struct otr_tls_call *c)
 {
 	void *(*wbio)(const void *) = otr_next_for(OTR_SSL_WBIO, c->next);
@@ -77,6 +78,7 @@ static ssize_t make_plain(const struct otr_tls_call *c, void *buf, size_t n)
 	return ((plain_fn)c->next)((void *)c->session);
 }
 
+/* Our wrapper was called, but the library has no such function. */
 static int missing(void)
 {
 	errno = ENOSYS;
@@ -144,7 +146,7 @@ static int handshake(void *ssl, void *next)
 {
 	if (!next)
 		return missing();
-	return (int)otr_tls_other(&(struct otr_tls_call){ssl, next, make_plain, 1, NULL});
+	return (int)otr_tls_handshake(&(struct otr_tls_call){ssl, next, make_plain, 1, NULL});
 }
 
 int SSL_connect(void *ssl)
@@ -177,11 +179,12 @@ int SSL_write_early_data(void *ssl, const void *buf, size_t n, size_t *done)
 
 	if (!next)
 		return missing() + 1;
-	otr_tls_unseen(ssl);
+	otr_tls_no_inject(ssl);
 	return next(ssl, (void *)buf, n, done);
 }
 
-struct file {
+/* A call of SSL_sendfile(). */
+struct file_call {
 	struct otr_tls_call call;
 	int fd, flags;
 	off_t at;
@@ -189,7 +192,7 @@ struct file {
 
 static ssize_t make_sendfile(const struct otr_tls_call *c, void *buf, size_t n)
 {
-	const struct file *file = (const void *)c;
+	const struct file_call *file = (const void *)c;
 
 	(void)buf;
 	return ((sendfile_fn)c->next)((void *)c->session, file->fd, file->at, n, file->flags);
@@ -198,9 +201,9 @@ static ssize_t make_sendfile(const struct otr_tls_call *c, void *buf, size_t n)
 ssize_t SSL_sendfile(void *ssl, int fd, off_t at, size_t n, int flags)
 {
 	void *next = otr_next(OTR_SSL_SENDFILE, FROM);
-	struct file file = {{ssl, next, make_sendfile, 0, NULL}, fd, flags, at};
+	struct file_call file = {{ssl, next, make_sendfile, 0, NULL}, fd, flags, at};
 
 	if (!next)
 		return missing();
-	return otr_tls_write_unseen(&file.call, n);
+	return otr_tls_write_file(&file.call, n);
 }

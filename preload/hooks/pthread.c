@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pthread.c - wrapper of pthread_create(): a thread that is made while its maker works for a
- * request inherits that as weak evidence (R7).
+ * pthread.c - wrapper of pthread_create(): a new thread inherits the current of the thread that
+ * creates it, as weak evidence (R7).
  *
- * A maker that works for no request makes threads without any change. Otherwise a note waits in
- * a table for the new thread, which takes it before it begins, and leaves no frame of ours on
- * its stack. Where the table is full the thread inherits nothing.
+ * If the creating thread has no current, its call is made without any change. Otherwise the current
+ * waits in a table for the new thread, which takes it and then jumps to its own function. If the
+ * table is full, the new thread inherits nothing.
  */
 
 #include <errno.h>
@@ -17,81 +17,83 @@
 #include "preload/base/shim.h"
 #include "preload/trace/enter.h"
 
-struct note {
-	int32_t taken; /* pid of the process that uses it; 0, or the pid of a parent: free */
-	void *(*run)(void *);
+/* What a new thread inherits, and its own function. */
+struct inherited {
+	int32_t taken; /* pid of the process that uses the slot; any other value: free */
+	void *(*start)(void *);
 	void *arg;
 	struct otr_strand strand;
 };
 
-static struct note notes[64];
+static struct inherited table[64];
 
-static struct note *take_note(void)
+static struct inherited *take_slot(void)
 {
 	int32_t was;
 
-	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++) {
-		was = otr_get(&notes[i].taken);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		was = otr_get(&table[i].taken);
 		if (was != otr_shim.pid &&
-		    __atomic_compare_exchange_n(&notes[i].taken, &was, otr_shim.pid, 0,
+		    __atomic_compare_exchange_n(&table[i].taken, &was, otr_shim.pid, 0,
 						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-			return &notes[i];
+			return &table[i];
 	}
 	return NULL;
 }
 
-static void leave_note(struct note *note)
+static void free_slot(struct inherited *slot)
 {
-	__atomic_store_n(&note->taken, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->taken, 0, __ATOMIC_RELEASE);
 }
 
+/* The first function of the new thread. */
 static void *begin(void *arg)
 {
-	struct note *note = arg;
-	void *(*run)(void *) = note->run;
+	struct inherited *slot = arg;
+	void *(*start)(void *) = slot->start;
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 
-	arg = note->arg;
+	arg = slot->arg;
 	if (self) {
-		self->strand = note->strand;
+		self->strand = slot->strand;
 		otr_leave(self);
 	}
-	leave_note(note);
-	return run(arg);
+	free_slot(slot);
+	return start(arg);
 }
 
-/* Writes the note for a new thread; NULL: there is nothing to inherit, or no room. */
-static struct note *write_note(void *(*run)(void *), void *arg)
+/* Fills a slot for a new thread; NULL: there is nothing to inherit, or no slot is free. */
+static struct inherited *fill_slot(void *(*start)(void *), void *arg)
 {
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
 	struct otr_strand child = {.cur.conn = 0};
-	struct note *note = NULL;
+	struct inherited *slot = NULL;
 
 	if (!self)
 		return NULL;
 	otr_refresh(&self->strand, otr_exch_of(self->strand.cur.conn));
 	otr_r7_clone(&self->strand, &child, OTR_EVIDENCE_CLONE);
 	if (child.cur.conn)
-		note = take_note();
-	if (note) {
-		note->run = run;
-		note->arg = arg;
-		note->strand = child;
+		slot = take_slot();
+	if (slot) {
+		slot->start = start;
+		slot->arg = arg;
+		slot->strand = child;
 	}
 	otr_leave(self);
-	return note;
+	return slot;
 }
 
-int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
 {
 	int error = errno, rc;
-	struct note *note = write_note(run, arg);
+	struct inherited *slot = fill_slot(start, arg);
 
 	errno = error;
-	if (!note)
-		return otr_real.pthread_create(thread, attr, run, arg);
-	rc = otr_real.pthread_create(thread, attr, begin, note);
+	if (!slot)
+		return otr_real.pthread_create(thread, attr, start, arg);
+	rc = otr_real.pthread_create(thread, attr, begin, slot);
 	if (rc)
-		leave_note(note); /* no thread will take it */
+		free_slot(slot); /* no thread will take it */
 	return rc;
 }

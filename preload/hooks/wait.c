@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wait.c - wrappers of functions that wait for descriptors (R5), or look at one connection
- * (R10). */
+/* wait.c - wrappers of functions that wait for descriptors (R5), or check one connection (R10). */
 
 #include <errno.h>
 #include <stddef.h>
@@ -15,6 +14,8 @@
 #include "preload/trace/layer.h"
 #include "preload/trace/rules.h"
 
+/* R5: after a wait for one descriptor, or for several (`many`), that returned `ret`. `timeout_ns`
+ * -1: none. */
 static void waited(int many, int64_t timeout_ns, int ret)
 {
 	int error = errno;
@@ -32,6 +33,7 @@ static void waited(int many, int64_t timeout_ns, int ret)
 	errno = error;
 }
 
+/* R10: the thread has checked this connection. */
 static void polled_one(int fd)
 {
 	struct otr_self *self;
@@ -58,8 +60,8 @@ static int64_t from_timespec(const struct timespec *ts)
 	return ts ? (int64_t)ts->tv_sec * 1000000000 + ts->tv_nsec : -1;
 }
 
-/* Does the thread wait for many descriptors? epoll with room for one event is a thread that
- * waits for one socket, unless its process is known to serve many at a time. */
+/* Does the thread wait for several descriptors? A thread that asks epoll for one event waits for
+ * one socket, unless its process is multiplexed. */
 static int is_many(int max)
 {
 	return max != 1 || otr_get(&otr_shim.proc.mux);
@@ -123,7 +125,7 @@ int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *ts, const sigset_
 	return ret;
 }
 
-/* The number of descriptors is not counted: the call is taken to wait for many. */
+/* The descriptors are not counted: select() is taken to wait for several. */
 int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *tv)
 {
 	int64_t timeout = tv ? (int64_t)tv->tv_sec * 1000000000 + tv->tv_usec * 1000 : -1;

@@ -2,8 +2,8 @@
 #ifndef OTR_CHARS_H
 #define OTR_CHARS_H
 
-/* chars.h - classes of characters in a head (RFC 9110). Inline, since the head of every request is
- * read. */
+/* chars.h - classes of characters in a head (RFC 9110). Inline: the head of each request is read by
+ * these. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,7 +21,7 @@ static inline int otr_is_token(unsigned char c)
 	return set[c];
 }
 
-/* RFC 9110 5.5: a control character that no line of a head may have, which is any but a tab. */
+/* RFC 9110 5.5: a control character other than a tab, which no line of a head may have. */
 static inline int otr_is_control(unsigned char c)
 {
 	return (c < ' ' && c != '\t') || c == 0x7f;
@@ -29,7 +29,7 @@ static inline int otr_is_control(unsigned char c)
 
 typedef uint8_t otr_chars __attribute__((vector_size(16)));
 
-/* Which of sixteen bytes are control characters? Those are 0xff in the result. */
+/* Returns sixteen bytes: 0xff for each control character in `text`, 0 for any other. */
 static inline otr_chars otr_controls(const char *text)
 {
 	otr_chars c;
@@ -51,8 +51,8 @@ static inline int otr_chars_any(otr_chars found)
 #endif
 }
 
-/* Do `text` and `name`, which is lower case, agree in their `len` characters, in any case? Both
- * are tokens, so only letters differ in 0x20. */
+/* Is `text` the same as `name`, which is lower case, in upper or lower case? Both are tokens of
+ * `len` characters, in which setting bit 0x20 changes letters alone. */
 static inline int otr_is_name(const char *text, const char *name, size_t len)
 {
 	size_t n = 0;

@@ -3,34 +3,36 @@
 #define OTR_COMMENT_H
 
 /*
- * comment.h - can a comment be put behind a statement without changing its meaning? Pure;
- * tests/unit/pqwire_test.c.
+ * comment.h - can a comment follow an SQL statement without changing its meaning?
+ *
+ * Pure: tests/unit/pqwire_test.c.
  */
 
 #include <stddef.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#include "preload/parse/environ.h"
 
-#define OTR_TRACEPARENT 55 /* 00-32-16-2 */
-/* The form of sqlcommenter, which the agent and others read. */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
+
+/* The format of sqlcommenter, which the agent and other tools read. */
 #define OTR_COMMENT_HEAD " /*traceparent='"
 #define OTR_COMMENT_TAIL "'*/"
 #define OTR_COMMENT_LEN \
-	(sizeof(OTR_COMMENT_HEAD) - 1 + OTR_TRACEPARENT + sizeof(OTR_COMMENT_TAIL) - 1)
+	(sizeof(OTR_COMMENT_HEAD) - 1 + OTR_PARENT_LEN + sizeof(OTR_COMMENT_TAIL) - 1)
 
 enum otr_comment {
-	OTR_COMMENT_MAY,
-	OTR_COMMENT_HAS_ONE, /* the text has the word "traceparent" in it */
-	OTR_COMMENT_ODD,     /* the text cannot be read for certain, or is no statement */
+	OTR_COMMENT_MAY,     /* a comment can follow */
+	OTR_COMMENT_HAS_ONE, /* the text contains "traceparent" */
+	OTR_COMMENT_ODD,     /* the text is no statement, or its end cannot be found for certain */
 };
 
-/* Reads PostgreSQL's dialect. Where a setting of the session decides how a text is read (a
- * backslash in a string), the answer is ODD. */
+/* Reads a statement in PostgreSQL's dialect. ODD also if a setting of the session decides how the
+ * text is read (a backslash in a string). */
 enum otr_comment otr_comment_may(const char *sql, size_t len);
 
-/* Writes `len` bytes of `sql`, the comment and a NUL to `out`. */
+/* Writes `len` bytes of `sql`, the comment and a NUL to `out`, which has room for them. */
 void otr_comment_put(char *out, const char *sql, size_t len,
-		     const char traceparent[OTR_TRACEPARENT]);
+		     const char traceparent[OTR_PARENT_LEN]);
 
 #pragma GCC visibility pop
 

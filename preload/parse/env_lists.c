@@ -8,7 +8,7 @@
 
 #include "bpf/sample.h"
 
-#define TERM_MAX 256 /* of a rule; a longer text matches nothing */
+#define TERM_MAX 256 /* bytes of a term; a rule with a longer one matches nothing */
 
 void otr_hosts_read(struct otr_ring_hosts *hosts, const char *list)
 {
@@ -23,16 +23,17 @@ void otr_hosts_read(struct otr_ring_hosts *hosts, const char *list)
 	}
 }
 
-/* A name, and a port behind the last colon that is in no brackets (0: none). */
-struct place {
+/* A host name or address, and its port: the number after the last colon outside of brackets (0:
+ * none). */
+struct host_port {
 	const char *name;
 	size_t len;
 	unsigned int port;
 };
 
-static struct place read_place(const char *text, size_t len)
+static struct host_port read_host(const char *text, size_t len)
 {
-	struct place p = {text, len, 0};
+	struct host_port p = {text, len, 0};
 	size_t colon = len;
 	unsigned int port = 0;
 
@@ -47,6 +48,7 @@ static struct place read_place(const char *text, size_t len)
 	return p;
 }
 
+/* Are these equal, in upper or lower case? */
 static int same(const char *a, const char *b, size_t len)
 {
 	char x, y;
@@ -60,7 +62,8 @@ static int same(const char *a, const char *b, size_t len)
 	return 1;
 }
 
-static int is_at(const struct place *pattern, const struct place *host)
+/* Does `pattern`, which may begin with *, match `host`? */
+static int matches(const struct host_port *pattern, const struct host_port *host)
 {
 	size_t len = pattern->len, skip;
 
@@ -76,25 +79,27 @@ int otr_hosts_have(const struct otr_ring_hosts *hosts, const char *host, size_t 
 		   unsigned int port)
 {
 	uint32_t n = __atomic_load_n(&hosts->n, __ATOMIC_ACQUIRE);
-	struct place it = read_place(host, len), row;
+	struct host_port wanted = read_host(host, len), row;
 
-	if (!it.port)
-		it.port = port;
-	if (it.len && it.name[it.len - 1] == '.')
-		it.len--; /* a name with a dot at its end is the same name */
+	if (!wanted.port)
+		wanted.port = port;
+	if (wanted.len && wanted.name[wanted.len - 1] == '.')
+		wanted.len--; /* a name with a dot at its end is the same name */
 	for (uint32_t i = 0; i < n && i < OTR_RING_HOSTS; i++) {
-		row = read_place(hosts->name[i], strnlen(hosts->name[i], OTR_RING_HOST));
-		if (is_at(&row, &it))
+		row = read_host(hosts->name[i], strnlen(hosts->name[i], OTR_RING_HOST));
+		if (matches(&row, &wanted))
 			return 1;
 	}
 	return 0;
 }
 
-/* One rule. */
+/* One rule of OTRACE_RULE. */
 struct rule {
-	int fits, off, others;
+	int fits;   /* 1: exe= and cmd= match this program */
+	int off;    /* 1: mode=off */
+	int others; /* 1: it has terms that only the agent knows */
 	int has_mode, has_sample, has_share;
-	uint64_t threshold; /* of its share of the traces (bpf/sample.h) */
+	uint64_t threshold; /* of sample=SHARE (bpf/sample.h) */
 };
 
 static int begins(const char *term, const char *key)
@@ -112,7 +117,7 @@ static void read_term(struct rule *r, const char *term, const char *exe, const c
 		r->off = !strcmp(term + 5, "off");
 		r->has_mode = 1;
 	} else if (begins(term, "sample=")) {
-		r->has_sample = 1; /* a limit is left to the agent */
+		r->has_sample = 1; /* if it is a limit, the agent applies it */
 		r->has_share = otr_sample_share(term + 7, strlen(term + 7), &r->threshold);
 	} else
 		r->others = 1;
@@ -148,7 +153,7 @@ int otr_rules_refuse(const char *rules, const char *exe, const char *cmd, uint64
 		r = read_rule(rules, len, exe, cmd);
 		if (!len || !r.fits || r.others)
 			continue;
-		if (r.has_mode || !r.has_sample) /* a rate alone selects nothing */
+		if (r.has_mode || !r.has_sample) /* a rule with sample= alone sets no mode */
 			off = r.off;
 		if (r.has_share)
 			*threshold = r.threshold;

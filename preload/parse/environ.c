@@ -5,12 +5,12 @@
 
 #include <string.h>
 
-static const char *const names[] = {"TRACEPARENT=", "TRACESTATE=", "BAGGAGE="};
+static const char *const trace_entries[] = {"TRACEPARENT=", "TRACESTATE=", "BAGGAGE="};
 
-/* The value of a digit; NO_DIGIT for what is none. A table, as branches on random digits would be
- * predicted wrong every third time. */
+/* The value of a hex digit; NO_DIGIT for any other character. A table, since the CPU predicts
+ * branches on random digits badly. */
 #define NO_DIGIT 0x80
-static const uint8_t worth[256] = {
+static const uint8_t digit_value[256] = {
 	[0 ... '0' - 1] = NO_DIGIT,
 	['0'] = 0,
 	['1'] = 1,
@@ -32,12 +32,14 @@ static const uint8_t worth[256] = {
 	['f' + 1 ... 255] = NO_DIGIT,
 };
 
+/* Reads 2 * `size` hex digits. Returns 0 if they are not valid, or all bytes of an id are 0. */
 static int unhex(const char *text, uint8_t *out, size_t size)
 {
 	uint8_t any = 0, digits = 0;
 
 	for (size_t i = 0; i < size; i++) {
-		uint8_t high = worth[(uint8_t)text[2 * i]], low = worth[(uint8_t)text[2 * i + 1]];
+		uint8_t high = digit_value[(uint8_t)text[2 * i]],
+			low = digit_value[(uint8_t)text[2 * i + 1]];
 
 		digits |= high | low;
 		out[i] = (uint8_t)(high << 4 | low);
@@ -48,7 +50,7 @@ static int unhex(const char *text, uint8_t *out, size_t size)
 
 typedef uint8_t otr_digits __attribute__((vector_size(16)));
 
-/* The sixteen digits of eight bytes. */
+/* Writes the sixteen digits of eight bytes. */
 static inline char *put_hex8(char *out, const uint8_t bytes[8])
 {
 	const otr_digits pairs = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
@@ -98,11 +100,12 @@ const char *otr_env_get(char *const *env, const char *name)
 	return NULL;
 }
 
+/* Copies a value that will go into a header; returns its length. A value with a control character,
+ * which might end the line, is left out. */
 static uint16_t keep(char *out, size_t size, const char *value)
 {
 	size_t len = value ? strlen(value) : 0;
 
-	/* The value goes into a header, so it may have no byte that ends a line. */
 	if (len > size)
 		return 0;
 	for (size_t i = 0; i < len; i++)
@@ -113,12 +116,14 @@ static uint16_t keep(char *out, size_t size, const char *value)
 	return (uint16_t)len;
 }
 
+/* Reads OTRACE_RUN. */
+#define RUN_LEN 50 /* three numbers of 16 digits, with - between */
 static void read_run(struct otr_run_root *run, const char *text)
 {
 	uint8_t until[8];
 	uint64_t ns = 0;
 
-	if (!text || strlen(text) != 50 || text[16] != '-' || text[33] != '-' ||
+	if (!text || strlen(text) != RUN_LEN || text[16] != '-' || text[33] != '-' ||
 	    !unhex(text, run->span_id, 8) || !unhex(text + 34, until, 8))
 		return;
 	run->has_outer = (uint8_t)unhex(text + 17, run->outer, 8);
@@ -127,7 +132,8 @@ static void read_run(struct otr_run_root *run, const char *text)
 	run->until_ns = ns;
 }
 
-static void emit(struct otr_started *st, const char *name, const char *value)
+/* Adds an entry to those that are emitted. */
+static void add_emitted(struct otr_started *st, const char *name, const char *value)
 {
 	size_t n = strlen(name), len = value ? strlen(value) : 0;
 	char *to = st->emitted + st->emitted_len;
@@ -141,12 +147,12 @@ static void emit(struct otr_started *st, const char *name, const char *value)
 	st->emitted_len = (uint16_t)(to + n + len - st->emitted);
 }
 
-static void emit_all(struct otr_started *st, char *const *env)
+static void set_emitted(struct otr_started *st, char *const *env)
 {
 	if (st->known)
-		emit(st, "TRACEPARENT=", st->parent);
-	emit(st, "OTEL_SERVICE_NAME=", otr_env_get(env, "OTEL_SERVICE_NAME"));
-	emit(st, "OTEL_RESOURCE_ATTRIBUTES=", otr_env_get(env, "OTEL_RESOURCE_ATTRIBUTES"));
+		add_emitted(st, "TRACEPARENT=", st->parent);
+	add_emitted(st, "OTEL_SERVICE_NAME=", otr_env_get(env, "OTEL_SERVICE_NAME"));
+	add_emitted(st, "OTEL_RESOURCE_ATTRIBUTES=", otr_env_get(env, "OTEL_RESOURCE_ATTRIBUTES"));
 }
 
 static void read_parent(struct otr_started *st, char *const *env)
@@ -168,7 +174,7 @@ void otr_started_read(struct otr_started *st, char *const *env)
 {
 	memset(st, 0, sizeof(*st));
 	read_parent(st, env);
-	emit_all(st, env);
+	set_emitted(st, env);
 }
 
 int otr_run_is_over(const struct otr_started *st, int served, uint64_t now_ns)
@@ -210,10 +216,11 @@ static void put(char *out, const char *name, const char *value, size_t len)
 void otr_carry_lists(struct otr_carry *carry, const char *state, size_t state_len,
 		     const char *baggage, size_t baggage_len)
 {
-	put(carry->state, names[1], state, state_len);
-	put(carry->baggage, names[2], baggage, baggage_len);
+	put(carry->state, trace_entries[1], state, state_len);
+	put(carry->baggage, trace_entries[2], baggage, baggage_len);
 }
 
+/* The next path in a value of LD_PRELOAD, from `at` on. */
 static const char *next_path(const char *at, size_t *len)
 {
 	at += strspn(at, " :");
@@ -274,10 +281,10 @@ size_t otr_carry_room(char *const *env)
 	return n < OTR_ENTRIES_MAX ? n + 5 : 0;
 }
 
-static int is_ours(const char *entry)
+static int is_trace_entry(const char *entry)
 {
 	for (int i = 0; i < 3; i++)
-		if (!strncmp(entry, names[i], strlen(names[i])))
+		if (!strncmp(entry, trace_entries[i], strlen(trace_entries[i])))
 			return 1;
 	return 0;
 }
@@ -288,10 +295,10 @@ char *const *otr_carry_copy(const struct otr_carry *carry, char *const *env, cha
 	char **to = out;
 
 	for (; *env; env++)
-		if (!(carry->says && is_ours(*env)) &&
+		if (!(carry->has_trace && is_trace_entry(*env)) &&
 		    !(carry->unloaded && !strncmp(*env, "LD_PRELOAD=", 11)))
 			*to++ = *env;
-	for (int i = 0; carry->says && i < 3; i++)
+	for (int i = 0; carry->has_trace && i < 3; i++)
 		if (ours[i][0])
 			*to++ = (char *)ours[i];
 	if (carry->unloaded && carry->preload[0])

@@ -3,8 +3,8 @@
 #define OTR_ENVIRON_H
 
 /*
- * environ.h - the trace a process was started in, as its environment says, and the one its
- * children are started in: TRACEPARENT, TRACESTATE, BAGGAGE (OpenTelemetry, environment
+ * environ.h - the trace in which the environment says that a process was started, and the trace in
+ * which its children are started: TRACEPARENT, TRACESTATE, BAGGAGE (OpenTelemetry, environment
  * variables as context propagation carriers).
  *
  * Pure: no system call, no allocation; tests/unit/environ_test.c.
@@ -13,31 +13,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 #define OTR_TRACESTATE_MAX 512 /* the length that the W3C asks everybody to carry at least */
 #define OTR_BAGGAGE_MAX	   1024
-#define OTR_PARENT_LEN	   55	/* 00-TRACE-SPAN-FLAGS */
-#define OTR_PRELOAD_MAX	   256	/* bytes of LD_PRELOAD without our library */
-#define OTR_EMITTED_MAX	   2048 /* the agent reads a longer entry from /proc */
-#define OTR_ENTRIES_MAX	   1024 /* entries of an environment that is copied */
+#define OTR_PARENT_LEN	   55 /* 00-TRACE-SPAN-FLAGS */
+/* Bytes of our lines in an HTTP/1 head: name, colon and blank, value, CR LF. */
+#define OTR_PARENT_LINE	 (sizeof("traceparent: ") - 1 + OTR_PARENT_LEN + 2)
+#define OTR_STATE_LINE	 (sizeof("tracestate: ") - 1 + OTR_TRACESTATE_MAX + 2)
+#define OTR_BAGGAGE_LINE (sizeof("baggage: ") - 1 + OTR_BAGGAGE_MAX + 2)
+#define OTR_PRELOAD_MAX	 256  /* bytes of LD_PRELOAD without our library */
+#define OTR_EMITTED_MAX	 2048 /* the agent reads a longer entry from /proc */
+#define OTR_ENTRIES_MAX	 1024 /* entries of an environment that is copied */
 
 /*
- * What `otrace run` sets for the program it starts, in OTRACE_RUN: SPAN-OUTER-UNTIL, each of 16
- * hex digits. SPAN is the program itself, the root of what it does, and named by its
- * TRACEPARENT; OUTER is the span that TRACEPARENT named before, or zeros; UNTIL is a time in ns
- * of CLOCK_MONOTONIC: a program that runs for longer is not one piece of work.
+ * OTRACE_RUN, which `otrace run` sets for the program that it starts: SPAN-OUTER-UNTIL, each of 16
+ * hex digits. SPAN is the span of the program, the root of its work, which its TRACEPARENT names,
+ * too. OUTER is the span that TRACEPARENT named for `otrace run` itself, or zeros. UNTIL is a time
+ * in ns of CLOCK_MONOTONIC, after which the work of the program does not belong to SPAN any more.
  */
 struct otr_run_root {
 	uint8_t span_id[8];
 	uint8_t outer[8];
 	uint8_t has_outer;
-	uint64_t until_ns; /* 0: no limit */
+	uint64_t until_ns; /* 0: OTRACE_RUN is not set or not valid */
 };
 
 /* The trace that a process was started in. */
 struct otr_started {
-	uint8_t known;	/* 1: TRACEPARENT is valid */
+	uint8_t known;	/* 1: TRACEPARENT is valid; 0: only `emitted` is set */
 	uint8_t by_run; /* 1: TRACEPARENT was set by `otrace run` */
 	uint8_t trace_id[16], span_id[8], flags;
 	uint16_t state_len, baggage_len;
@@ -45,56 +49,61 @@ struct otr_started {
 	char state[OTR_TRACESTATE_MAX];
 	char baggage[OTR_BAGGAGE_MAX];
 	struct otr_run_root run;
-	/* What is emitted of the environment: a valid TRACEPARENT, and OpenTelemetry's
-	 * variables that name the process, with NUL between. A process that lives for 5 ms has
-	 * left /proc before the agent reads it. */
+	/* The entries that the library emits: a valid TRACEPARENT, and OpenTelemetry's variables
+	 * that name the process, with NUL between. The agent cannot read /proc of a process that
+	 * lives for 5 ms in time. */
 	uint16_t emitted_len;
 	char emitted[OTR_EMITTED_MAX];
 };
 
-/* Reads a traceparent. Returns 0 where it is not valid. */
+/* Reads a traceparent. Returns 0 if it is not valid. */
 int otr_parent_read(const char *text, size_t len, uint8_t trace_id[16], uint8_t span_id[8],
 		    uint8_t *flags);
 
-/* The value of the first variable `name`, or NULL. */
+/* Returns the value of the first variable `name`, or NULL; borrowed from `env`. */
 const char *otr_env_get(char *const *env, const char *name);
 
+/* Sets *started by the variables in `env`. */
 void otr_started_read(struct otr_started *started, char *const *env);
 
-/* Does the program's work no longer belong to the span of `otrace run`? It does not if the
- * process serves requests (`served`), or has run for too long. */
+/* Does the work of the program no longer belong to the span of `otrace run`: does the process serve
+ * requests (`served`), or has it run for too long? */
 int otr_run_is_over(const struct otr_started *started, int served, uint64_t now_ns);
 
-/* Are requests that are sent for no exchange in the trace that the process was started in? */
+/* Are requests without a parent in the trace in which the process was started? */
 int otr_started_holds(const struct otr_started *started, int served, uint64_t now_ns);
 
-/* What replaces entries of a child's environment: each is a whole entry, or "" to remove it. */
+/* Entries that replace those of a child's environment: each is NAME=VALUE, or "" to remove it. */
 struct otr_carry {
 	char parent[12 + OTR_PARENT_LEN + 1];
 	char state[11 + OTR_TRACESTATE_MAX + 1];
 	char baggage[8 + OTR_BAGGAGE_MAX + 1];
-	uint8_t says;		       /* 0: TRACEPARENT, TRACESTATE and BAGGAGE stay as they are */
+	uint8_t has_trace;	       /* 0: TRACEPARENT, TRACESTATE and BAGGAGE stay as they are */
 	uint8_t unloaded;	       /* 1: our library is taken out of LD_PRELOAD */
-	char preload[OTR_PRELOAD_MAX]; /* then the entry without it, or "" */
+	char preload[OTR_PRELOAD_MAX]; /* then the entry without our library, or "" */
 };
 
-/* Takes our library out of a value of LD_PRELOAD. Returns 0 where the value does not name it,
- * or the rest is too long. */
+/* Sets carry->preload to the entry LD_PRELOAD without our library, which `value` names. Returns 0
+ * if `value` does not name the library, or the entry is too long. */
 int otr_carry_unload(struct otr_carry *carry, const char *value);
 
-/* The path of our library in a value of LD_PRELOAD, up to a blank or a colon; NULL: none. */
+/* Returns the path of our library in a value of LD_PRELOAD, and its length in *len; NULL: none. */
 const char *otr_preload_path(const char *value, size_t *len);
 
+/* Set the entries that name a trace; a list of length 0 becomes "". */
 void otr_carry_parent(struct otr_carry *carry, const uint8_t trace_id[16], const uint8_t span_id[8],
 		      uint8_t flags);
 void otr_carry_lists(struct otr_carry *carry, const char *state, size_t state_len,
 		     const char *baggage, size_t baggage_len);
 
-/* How many pointers a copy of `env` takes, with ours and the last NULL; 0: too many. */
+/* Returns how many pointers otr_carry_copy() writes at most; 0: the environment is too long to
+ * copy. */
 size_t otr_carry_room(char *const *env);
+/* Writes to `out` the pointers of `env` with the entries of `carry` in place of its own, and a
+ * NULL. Returns `out`. */
 char *const *otr_carry_copy(const struct otr_carry *carry, char *const *env, char **out);
 
-/* Writes two hex digits for each byte. Returns the position behind the last. */
+/* Writes two hex digits for each byte, without a NUL. Returns the end of what was written. */
 char *otr_hex(char *out, const uint8_t *bytes, size_t n);
 
 #pragma GCC visibility pop

@@ -8,7 +8,7 @@
 
 #include "preload/parse/environ.h"
 
-static int is(const struct otr_nv *nv, const char *name)
+static int has_name(const struct otr_nv *nv, const char *name)
 {
 	return nv->namelen == strlen(name) &&
 	       !strncasecmp((const char *)nv->name, name, nv->namelen);
@@ -17,12 +17,12 @@ static int is(const struct otr_nv *nv, const char *name)
 const struct otr_nv *otr_fields_find(const struct otr_nv *nv, size_t n, const char *name)
 {
 	for (; n; nv++, n--)
-		if (is(nv, name))
+		if (has_name(nv, name))
 			return nv;
 	return NULL;
 }
 
-/* CONNECT asks for a tunnel, whose content is not for this server. */
+/* CONNECT asks for a tunnel to another server. */
 static int is_tunnel(const struct otr_nv *method)
 {
 	return method->valuelen == 7 && !memcmp(method->value, "CONNECT", 7);
@@ -46,6 +46,7 @@ enum otr_head otr_fields_read(const struct otr_nv *nv, size_t n)
 	return bytes > OTR_HEAD_MAX || !method || is_tunnel(method) ? OTR_HEAD_ODD : OTR_HEAD_WHOLE;
 }
 
+/* Adds a field, unless its value is empty or the program sends the field itself. */
 static void add(struct otr_fields *fl, const char *name, char *value, size_t len)
 {
 	if (len && !otr_fields_find(fl->nv, fl->n, name))

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* head_scan.c - the head of a request in one pass (RFC 9110, RFC 9112); see head_scan.h. */
+/* head_scan.c - reads the head of a request in one pass (RFC 9110, RFC 9112); see head_scan.h. */
 
 #include "preload/parse/head_scan.h"
 
 #include "preload/parse/chars.h"
 
-#define METHOD(text, add)                   \
-	{                                   \
-		text, sizeof(text) - 1, add \
+#define METHOD(text, may_inject)                   \
+	{                                          \
+		text, sizeof(text) - 1, may_inject \
 	}
-/* Nothing is added to CONNECT and TRACE; unknown methods may be another protocol. */
+/* After CONNECT comes a tunnel, and TRACE returns the request. An unknown method may be another
+ * protocol. */
 static const struct otr_method methods[] = {
 	METHOD("GET ", 1),     METHOD("POST ", 1),   METHOD("PUT ", 1),
 	METHOD("HEAD ", 1),    METHOD("DELETE ", 1), METHOD("PATCH ", 1),
@@ -18,7 +19,7 @@ static const struct otr_method methods[] = {
 
 #define METHODS (sizeof(methods) / sizeof(methods[0]))
 
-/* The first `len` bytes of eight, in one word. */
+/* The first `len` of eight bytes, in one word. */
 static inline uint64_t front(const char text[8], size_t len)
 {
 	uint64_t word;
@@ -46,7 +47,7 @@ const struct otr_method *otr_method_of(const char *line, size_t len)
 	return NULL;
 }
 
-/* The place of the first byte that is set among sixteen, one of which is. */
+/* The index of the first byte that is 0xff among sixteen, of which at least one is. */
 static inline size_t first_of(otr_chars found)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -100,13 +101,14 @@ static inline const char *find_blank(const char *at, const char *end)
 
 #define VERSION_LEN 11 /* of " HTTP/1.1\r\n" */
 
-/* METHOD SP request-target SP HTTP/1.x CR LF (RFC 9112 3). Returns its end; NULL: it is not that. */
+/* METHOD SP request-target SP HTTP/1.x CR LF (RFC 9112 3). Returns the end of the line; NULL: it is
+ * no request line. */
 static const char *read_request_line(const char *text, const char *end, struct otr_head_facts *out)
 {
 	const struct otr_method *m = otr_method_of(text, (size_t)(end - text));
 	const char *target, *at;
 
-	if (!m || !m->add || (size_t)(end - text) <= m->len)
+	if (!m || !m->may_inject || (size_t)(end - text) <= m->len)
 		return NULL;
 	target = text + m->len;
 	at = find_blank(target, end);
@@ -125,6 +127,7 @@ static inline int is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* Sets the value of a field, which lies from `at` to `end`. */
 static void take(struct otr_head_facts *out, struct otr_value *v, const char *text, const char *at,
 		 const char *end)
 {
@@ -140,19 +143,19 @@ static void take(struct otr_head_facts *out, struct otr_value *v, const char *te
 int otr_length_read(const char *text, size_t len, uint64_t *length)
 {
 	size_t at = 0, first;
-	uint64_t n = 0, had = *length;
+	uint64_t n = 0, earlier = *length;
 
 	while (at < len && is_blank(text[at]))
 		at++;
 	for (first = at; at < len && text[at] >= '0' && text[at] <= '9'; at++)
 		n = n < 1ull << 58 ? n * 10 + (uint64_t)(text[at] - '0') : n;
 	*length = n;
-	/* Two lengths, or a number that is longer than what is kept of a line. */
-	return !had && n < 1ull << 58 && at > first && at < len &&
+	/* 0: two lengths, no number, or a number that is longer than OTR_BOUNDARY_LINE. */
+	return !earlier && n < 1ull << 58 && at > first && at < len &&
 	       (text[at] == '\r' || text[at] == '\n' || text[at] == ' ');
 }
 
-/* As much of a value is looked at as request_boundary.c keeps of a line. */
+/* Reads a Content-Length, as far as request_boundary.c keeps a line. */
 static void take_length(struct otr_head_facts *out, const char *line, const char *at,
 			const char *end)
 {
@@ -161,7 +164,8 @@ static void take_length(struct otr_head_facts *out, const char *line, const char
 	out->is_unframed |= !otr_length_read(at, (size_t)(kept - at), &out->length);
 }
 
-/* A field of `n` characters in its name; its value goes from `at` to the line end at `cr`. */
+/* Takes a field whose name has `n` characters, and whose value lies from `at` to the line end at
+ * `cr`. */
 static void take_field(struct otr_head_facts *out, const char *text, const char *line, size_t n,
 		       const char *at, const char *cr)
 {
@@ -181,8 +185,8 @@ static void take_field(struct otr_head_facts *out, const char *text, const char 
 		out->chunks = 1;
 }
 
-/* field-name ":" field-value CR LF, not folded (RFC 9112 5). Returns its end; NULL: it is not that,
- * or its name is longer than what request_boundary.c keeps of a line. */
+/* field-name ":" field-value CR LF, not folded (RFC 9112 5). Returns the end of the line; NULL: it
+ * is no valid field, or its name is longer than what request_boundary.c keeps of a line. */
 static const char *read_field(const char *text, const char *line, const char *end,
 			      struct otr_head_facts *out)
 {

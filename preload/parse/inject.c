@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "preload/parse/chars.h"
+#include "preload/parse/environ.h"
 
 /* A position in bytes that lie in several pieces. */
 struct cursor {
 	const struct iovec *iov;
-	int left;   /* pieces, the current one included */
-	size_t off; /* in the current piece */
-	size_t pos; /* from the beginning */
+	int left;   /* number of pieces from `iov` on */
+	size_t off; /* offset in the first of them */
+	size_t pos; /* offset from the beginning of all bytes */
 };
 
 static void step_over_empty(struct cursor *c)
@@ -33,7 +34,7 @@ static struct cursor begin(const struct iovec *iov, int n)
 	return c;
 }
 
-/* Copies the next bytes without moving on: up to `len` of them. */
+/* Copies up to `len` of the next bytes. Returns their number. */
 static size_t peek(struct cursor c, char *out, size_t len)
 {
 	size_t got = 0, n;
@@ -50,8 +51,9 @@ static size_t peek(struct cursor c, char *out, size_t len)
 	return got;
 }
 
-/* The next bytes, up to *len: where they lie in one piece, else copied to `out`. */
-static inline const char *look(const struct cursor *c, char *out, size_t *len)
+/* Returns up to *len of the next bytes, and sets *len to their number: in the caller's memory if
+ * they lie in one piece, else copied to `out`. */
+static inline const char *next_bytes(const struct cursor *c, char *out, size_t *len)
 {
 	if (c->left && c->iov->iov_len - c->off >= *len)
 		return (const char *)c->iov->iov_base + c->off;
@@ -59,7 +61,7 @@ static inline const char *look(const struct cursor *c, char *out, size_t *len)
 	return out;
 }
 
-/* Moves behind the next line feed. Returns 0 where there is none. */
+/* Moves to the byte after the next line feed. Returns 0 if there is none. */
 static int next_line(struct cursor *c)
 {
 	const char *from, *at;
@@ -99,25 +101,25 @@ static enum otr_head read_method(const char *text, size_t len)
 {
 	const struct otr_method *m = len ? otr_method_of(text, len) : NULL;
 
-	if (!m || !m->add)
+	if (!m || !m->may_inject)
 		return OTR_HEAD_NONE;
 	return len < m->len ? OTR_HEAD_SPLIT : OTR_HEAD_WHOLE;
 }
 
 int otr_has_control(const char *text, size_t len)
 {
-	char few[sizeof(otr_chars)];
+	char padded[sizeof(otr_chars)];
 	otr_chars found = {0};
 
-	if (len < sizeof(few)) {
-		memset(few, 'x', sizeof(few));
-		memcpy(few, text, len);
-		return otr_chars_any(otr_controls(few));
+	if (len < sizeof(padded)) {
+		memset(padded, 'x', sizeof(padded));
+		memcpy(padded, text, len);
+		return otr_chars_any(otr_controls(padded));
 	}
-	for (size_t at = 0; at + sizeof(few) <= len; at += sizeof(few))
+	for (size_t at = 0; at + sizeof(padded) <= len; at += sizeof(padded))
 		found |= otr_controls(text + at);
 	found |= otr_controls(text + len -
-			      sizeof(few)); /* the last sixteen bytes, some of them again */
+			      sizeof(padded)); /* the last sixteen bytes; some are checked twice */
 	return otr_chars_any(found);
 }
 
@@ -168,7 +170,7 @@ static int ends_with(struct cursor c, size_t len, const char *end, size_t n)
 	if (len < n)
 		return 0;
 	forward(&c, len - n);
-	text = look(&c, room, &got);
+	text = next_bytes(&c, room, &got);
 	return got == n && !memcmp(text, end, n);
 }
 
@@ -213,7 +215,7 @@ static int is_field_text(const char *text, size_t len)
 	       !otr_has_control(text + at, len - 2 - at);
 }
 
-/* field-name ":" field-value CR LF, not folded (RFC 9112 5). `len` counts the line feed. */
+/* field-name ":" field-value CR LF, not folded (RFC 9112 5). `len` includes the line feed. */
 static int is_field(struct cursor c, size_t len)
 {
 	if (len >= 3 && c.iov->iov_len - c.off >= len)
@@ -222,8 +224,8 @@ static int is_field(struct cursor c, size_t len)
 	       !has_control(c, len - 2);
 }
 
-/* Does a line begin with this name, in any case, and with blanks before the colon, too? */
-static inline int names(const char *line, size_t len, const char *name)
+/* Does a line begin with the field name `name`? Blanks before the colon are accepted here. */
+static inline int has_name(const char *line, size_t len, const char *name)
 {
 	size_t n = otr_begins_as(line, len, name);
 
@@ -232,30 +234,30 @@ static inline int names(const char *line, size_t len, const char *name)
 	return line[n] == ':' || line[n] == ' ' || line[n] == '\t';
 }
 
-#define NAME_ROOM 16 /* length of the longest name that is looked for, and one more */
+#define NAME_ROOM 16 /* more than the length of each name that is compared */
 
 /*
- * Servers refuse a head beyond a limit, so a head that the program sent just within a limit
- * would be refused with our header. Default limits: 4 KiB uWSGI; 8 KiB Tomcat, Jetty, lighttpd;
- * 16 KiB Node, haproxy. 100 fields: Python, Apache httpd, gunicorn, Tomcat.
+ * Servers refuse a head beyond a limit. A head just within the limit would be refused with our
+ * header in it, so it gets none. Default limits: 4 KiB uWSGI; 8 KiB Tomcat, Jetty, lighttpd; 16 KiB
+ * Node, haproxy. 100 fields: Python, Apache httpd, gunicorn, Tomcat.
  */
-#define LINE_LEN   70 /* length of our traceparent line */
-#define FIELDS_MAX 97 /* as at most three are added */
+#define FIELDS_MAX 97 /* 100, less the three that we add at most */
 
+/* How many bytes can be added to a head of `len` bytes? */
 static size_t room_in(size_t len)
 {
 	for (size_t limit = 4096; limit <= OTR_HEAD_MAX; limit *= 2)
 		if (len <= limit)
 			return limit - len;
-	return SIZE_MAX; /* no limit applies that our header could exceed */
+	return SIZE_MAX; /* the head exceeds all limits already */
 }
 
 static int nears_limit(size_t len, int fields)
 {
-	return room_in(len) < LINE_LEN || fields > FIELDS_MAX;
+	return room_in(len) < OTR_PARENT_LINE || fields > FIELDS_MAX;
 }
 
-/* Judges a head that ends at `len` and has `fields` fields, `hosts` of them Host. */
+/* The result for a valid head of `len` bytes with `fields` fields, `hosts` of which are Host. */
 static enum otr_head judge(size_t len, int fields, int hosts, int minor)
 {
 	int has_host = hosts == 1 || (!hosts && !minor);
@@ -263,8 +265,8 @@ static enum otr_head judge(size_t len, int fields, int hosts, int minor)
 	return has_host && !nears_limit(len, fields) ? OTR_HEAD_WHOLE : OTR_HEAD_ODD;
 }
 
-/* Reads the fields of a head from `c` on; exactly one must be Host where one is needed (RFC
- * 9112 3.2). */
+/* Reads the fields of a head from `c` on. One must be Host, which HTTP/1.0 may leave out (RFC 9112
+ * 3.2). */
 static enum otr_head read_fields(struct cursor c, int minor)
 {
 	struct cursor line = c;
@@ -275,14 +277,14 @@ static enum otr_head read_fields(struct cursor c, int minor)
 
 	for (;; line = c, fields++) {
 		len = sizeof(room);
-		text = look(&c, room, &len);
+		text = next_bytes(&c, room, &len);
 		if (len >= 2 && text[0] == '\r' && text[1] == '\n')
 			return judge(c.pos + 2, fields, hosts, minor);
 		if (len && (text[0] == '\n' || (text[0] == '\r' && len > 1)))
 			return OTR_HEAD_ODD; /* bare line feeds: servers read them differently */
-		if (names(text, len, "traceparent"))
+		if (has_name(text, len, "traceparent"))
 			return OTR_HEAD_HAS_ONE;
-		hosts += names(text, len, "host");
+		hosts += has_name(text, len, "host");
 		if (!next_line(&c))
 			return OTR_HEAD_SPLIT;
 		if (c.pos > OTR_HEAD_MAX || !is_field(line, c.pos - line.pos))
@@ -290,7 +292,7 @@ static enum otr_head read_fields(struct cursor c, int minor)
 	}
 }
 
-/* Reads a head that is not valid, or lies in several pieces. */
+/* Reads a head that otr_head_scan() cannot read: it is not valid, or lies in several pieces. */
 static enum otr_head read_head(struct cursor start, size_t method_len, struct otr_head_facts *facts)
 {
 	struct cursor c = start;
@@ -310,7 +312,7 @@ enum otr_head otr_head_read(const struct iovec *iov, int n, struct otr_head_fact
 	struct cursor c = begin(iov, n);
 	char room[NAME_ROOM];
 	size_t len = sizeof(room);
-	const char *text = look(&c, room, &len);
+	const char *text = next_bytes(&c, room, &len);
 	enum otr_head is = read_method(text, len);
 
 	facts->len = facts->is_path = 0;
@@ -328,7 +330,7 @@ size_t otr_head_target(const struct iovec *iov, int n, char *out, size_t size)
 	struct cursor c = begin(iov, n);
 	char room[NAME_ROOM] = "";
 	size_t len = sizeof(room);
-	const char *text = look(&c, room, &len);
+	const char *text = next_bytes(&c, room, &len);
 	const struct otr_method *m = otr_method_of(text, len);
 
 	if (!m)
@@ -342,19 +344,19 @@ int otr_head_begins(const struct iovec *iov, int n)
 	struct cursor c = begin(iov, n);
 	char room[NAME_ROOM];
 	size_t len = sizeof(room);
-	const char *text = look(&c, room, &len);
+	const char *text = next_bytes(&c, room, &len);
 
 	return read_method(text, len) != OTR_HEAD_NONE;
 }
 
-/* Steps to the next line of a head and gives its front, up to NAME_ROOM bytes. Returns 0 where there
- * is none, or where the head is longer than we read. */
-static inline int next_front(struct cursor *c, char *room, const char **text, size_t *len)
+/* Moves to the next line of a head and returns its first bytes, up to NAME_ROOM, in *text. Returns
+ * 0 if there is none, or the head is longer than OTR_HEAD_MAX. */
+static inline int next_line_text(struct cursor *c, char *room, const char **text, size_t *len)
 {
 	if (!next_line(c) || c->pos > OTR_HEAD_MAX)
 		return 0;
 	*len = NAME_ROOM;
-	*text = look(c, room, len);
+	*text = next_bytes(c, room, len);
 	return 1;
 }
 
@@ -370,10 +372,10 @@ int otr_head_has(const struct iovec *iov, int n, const char *name)
 	const char *text;
 	size_t len;
 
-	while (next_front(&c, room, &text, &len)) {
+	while (next_line_text(&c, room, &text, &len)) {
 		if (is_blank(text, len))
 			return 0;
-		if (names(text, len, name))
+		if (has_name(text, len, name))
 			return 1;
 	}
 	return 0;
@@ -386,13 +388,14 @@ size_t otr_head_room(const struct iovec *iov, int n)
 	const char *text;
 	size_t len;
 
-	while (next_front(&c, room, &text, &len))
+	while (next_line_text(&c, room, &text, &len))
 		if (is_blank(text, len))
 			return room_in(c.pos + 2);
 	return SIZE_MAX;
 }
 
-/* Copies the rest of the line without the blanks at its ends. */
+/* Copies the rest of the line without the blanks at its ends. Returns its length; 0: it is longer
+ * than `size`, or has a control character. */
 static size_t take_value(struct cursor c, char *out, size_t size)
 {
 	struct cursor end = c;
@@ -407,7 +410,7 @@ static size_t take_value(struct cursor c, char *out, size_t size)
 	while (skip < len && (out[skip] == ' ' || out[skip] == '\t'))
 		skip++;
 	if (otr_has_control(out + skip, len - skip))
-		return 0; /* a list with a control character is not passed on */
+		return 0;
 	memmove(out, out + skip, len - skip);
 	return len - skip;
 }
@@ -432,35 +435,35 @@ int otr_head_values(const struct iovec *iov, int n, struct otr_want *want, int c
 	const char *text;
 	size_t len;
 
-	while (next_front(&c, room, &text, &len)) {
+	while (next_line_text(&c, room, &text, &len)) {
 		if (is_blank(text, len))
 			return 1;
 		for (int i = 0; i < count; i++)
-			if (!want[i].len && names(text, len, want[i].name))
+			if (!want[i].len && has_name(text, len, want[i].name))
 				take(c, text, len, &want[i]);
 	}
 	return 0;
 }
 
 size_t otr_head_value(const struct iovec *iov, int n, const char *name, char *out, size_t size,
-		      int *whole)
+		      int *is_complete)
 {
 	struct otr_want want = {.name = name, .out = out, .size = size};
 
-	*whole = otr_head_values(iov, n, &want, 1);
+	*is_complete = otr_head_values(iov, n, &want, 1);
 	return want.len;
 }
 
-ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *rest, int *begun)
+ssize_t otr_account(size_t at, size_t added, ssize_t k, size_t *unsent, int *begun)
 {
 	size_t took = (size_t)k;
 
-	*rest = 0;
+	*unsent = 0;
 	*begun = took > at;
 	if (took <= at)
 		return k;
 	if (took < at + added) {
-		*rest = at + added - took;
+		*unsent = at + added - took;
 		return (ssize_t)at;
 	}
 	return (ssize_t)(took - added);

@@ -3,7 +3,7 @@
 
 #include "preload/parse/iov.h"
 
-int otr_trim(struct iovec *out, const struct iovec *iov, int n, size_t len)
+int otr_iov_first(struct iovec *out, const struct iovec *iov, int n, size_t len)
 {
 	int got = 0;
 
@@ -17,7 +17,7 @@ int otr_trim(struct iovec *out, const struct iovec *iov, int n, size_t len)
 	return got;
 }
 
-int otr_beyond(struct iovec *out, const struct iovec *iov, int n, size_t len)
+int otr_iov_after(struct iovec *out, const struct iovec *iov, int n, size_t len)
 {
 	int got = 0;
 

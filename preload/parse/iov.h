@@ -2,22 +2,22 @@
 #ifndef OTR_IOV_H
 #define OTR_IOV_H
 
-/* iov.h - parts of a list of pieces (struct iovec). Pure: the pieces are not read. */
+/* iov.h - parts of a list of pieces (struct iovec). Pure: the bytes themselves are not read. */
 
 #include <stddef.h>
 #include <sys/uio.h>
 
-#define OTR_PIECES 48 /* of one call; what lies in later ones is not read */
+#define OTR_PIECES 48 /* pieces of a call that are read; later ones are not */
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
-/* Writes the first `len` bytes of `iov` to `out`, at most OTR_PIECES of them. Returns how many
- * pieces these are. */
-int otr_trim(struct iovec *out, const struct iovec *iov, int n, size_t len);
+/* Writes the pieces of the first `len` bytes of `iov` to `out`, up to OTR_PIECES of them. Returns
+ * their number. */
+int otr_iov_first(struct iovec *out, const struct iovec *iov, int n, size_t len);
 
-/* Writes what lies behind the first `len` bytes of `iov` to `out`, which has room for `n`.
- * Returns how many pieces these are. */
-int otr_beyond(struct iovec *out, const struct iovec *iov, int n, size_t len);
+/* Writes the pieces after the first `len` bytes of `iov` to `out`, which has room for `n`. Returns
+ * their number. */
+int otr_iov_after(struct iovec *out, const struct iovec *iov, int n, size_t len);
 
 #pragma GCC visibility pop
 

@@ -4,8 +4,8 @@
  *
  *	| type, 1 byte | length, 4, big-endian, itself included | body |
  *
- * A text that is parsed is emitted no further than the agent keeps it, and one byte more, so
- * that it is known to go on: what follows it in the batch would else not be copied.
+ * Of the text of a Parse, the bytes that the agent keeps are emitted, and one more, so that the
+ * agent sees that the text goes on: a longer one would leave no room for the messages after it.
  */
 
 #include "preload/parse/pqwire.h"
@@ -23,7 +23,8 @@ static void put_length(char *out, size_t len)
 	out[3] = (char)len;
 }
 
-/* Takes `n` more bytes of `room`, in the piece that ends there, or in a new one. */
+/* Takes `n` more bytes of `room`: as a part of the last piece if that ends there, else as a new
+ * piece. */
 static char *take(struct otr_pq_words *w, size_t n)
 {
 	char *at = w->room + w->used;
@@ -38,6 +39,7 @@ static char *take(struct otr_pq_words *w, size_t n)
 	return at;
 }
 
+/* Adds a piece of the caller's memory. */
 static void borrow(struct otr_pq_words *w, const char *text, size_t n)
 {
 	if (n)
@@ -45,6 +47,7 @@ static void borrow(struct otr_pq_words *w, const char *text, size_t n)
 	w->size += n;
 }
 
+/* Writes type and length of a message with `body` more bytes. */
 static void begin(struct otr_pq_words *w, char type, size_t body)
 {
 	char *at = take(w, 5);
@@ -66,7 +69,7 @@ static void string(struct otr_pq_words *w, const char *text, size_t n)
 	at[n] = 0;
 }
 
-/* The whole text, however long: the record says how much of it was not copied. */
+/* The complete text: the record says how many bytes of it were not copied. */
 static void query(struct otr_pq_words *w, const char *text)
 {
 	size_t len = strlen(text) + 1;
@@ -85,7 +88,7 @@ static void parse(struct otr_pq_words *w, const char *name, size_t n, const char
 	zeros(w, 1 + 2);
 }
 
-static void run(struct otr_pq_words *w, const char *name, size_t n)
+static void bind_and_execute(struct otr_pq_words *w, const char *name, size_t n)
 {
 	begin(w, 'B', 1 + n + 1 + 6);
 	zeros(w, 1);
@@ -118,11 +121,12 @@ void otr_pq_ask(struct otr_pq_words *w, enum otr_pq_kind kind, const char *name,
 	if (kind == OTR_PQ_QUERY || kind == OTR_PQ_PARAMS || kind == OTR_PQ_PREPARE)
 		parse(w, name ? name : "", n, text);
 	if (kind == OTR_PQ_QUERY || kind == OTR_PQ_PARAMS || kind == OTR_PQ_PREPARED)
-		run(w, name ? name : "", n);
+		bind_and_execute(w, name ? name : "", n);
 	if (sync)
 		begin(w, 'S', 0);
 }
 
+/* Writes a string and a NUL, after the type of its field if that is not 0. */
 static char *put(char *out, char field, const char *text, size_t max)
 {
 	size_t len = strnlen(text, max);
@@ -150,6 +154,7 @@ size_t otr_pq_startup(char out[OTR_PQ_ANSWER], const char *user, const char *db)
 	return (size_t)(at - out);
 }
 
+/* Writes type and length of a message that ends at `end`. Returns its length. */
 static size_t finish(char *out, char type, const char *end)
 {
 	out[0] = type;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request_boundary.c - where in its requests is a client (RFC 9112)? See request_boundary.h. */
+/* request_boundary.c - where do the requests of a client begin (RFC 9112)? See
+ * request_boundary.h. */
 
 #include "preload/parse/request_boundary.h"
 
@@ -7,11 +8,13 @@
 
 #include "preload/parse/inject.h"
 
+/* The number of bytes in t->line. */
 static size_t kept(const struct otr_boundary *t)
 {
 	return t->len < sizeof(t->line) ? t->len : sizeof(t->line);
 }
 
+/* Adds the next bytes of the present line to t->line, as far as there is room. */
 static void keep(struct otr_boundary *t, const char *from, size_t n)
 {
 	size_t len = kept(t);
@@ -22,16 +25,19 @@ static void keep(struct otr_boundary *t, const char *from, size_t n)
 	t->len = (uint8_t)(len + n);
 }
 
-static int names(const struct otr_boundary *t, const char *name)
+/* Does the line begin with `name`, which is lower case? */
+static int begins_with(const struct otr_boundary *t, const char *name)
 {
 	return otr_begins_as(t->line, kept(t), name);
 }
 
+/* Reads the value of Content-Length, which begins at t->line + `at`. */
 static void take_length(struct otr_boundary *t, size_t at)
 {
-	t->opaque |= !otr_length_read(t->line + at, t->len - at, &t->left);
+	t->is_unframed |= !otr_length_read(t->line + at, t->len - at, &t->left);
 }
 
+/* The head has ended: sets which bytes follow. */
 static void end_head(struct otr_boundary *t)
 {
 	int has_host = t->hosts == 1 || (!t->hosts && !t->minor);
@@ -39,8 +45,8 @@ static void end_head(struct otr_boundary *t)
 	t->state = t->left ? OTR_BOUNDARY_BODY : OTR_BOUNDARY_START;
 	if (t->chunks)
 		t->state = OTR_BOUNDARY_CHUNKS;
-	if (t->opaque || !has_host || (t->chunks && t->left))
-		t->state = OTR_BOUNDARY_OPAQUE;
+	if (t->is_unframed || !has_host || (t->chunks && t->left))
+		t->state = OTR_BOUNDARY_UNKNOWN;
 	t->lines = 0;
 	t->chunks = t->state == OTR_BOUNDARY_CHUNKS ? OTR_CHUNKS_SIZE : 0;
 }
@@ -54,9 +60,9 @@ static void end_request_line(struct otr_boundary *t)
 
 	t->is_head = t->line[0] == 'H';
 	t->minor = t->end[VERSION_LEN - 1] == '1';
-	t->opaque |= !m || !m->add /* CONNECT: a tunnel follows */ || t->blanks != 2 ||
-		     memcmp(t->end, " HTTP/1.", VERSION_LEN - 1) != 0 ||
-		     (!t->minor && t->end[VERSION_LEN - 1] != '0');
+	t->is_unframed |= !m || !m->may_inject /* CONNECT: a tunnel follows */ || t->blanks != 2 ||
+			  memcmp(t->end, " HTTP/1.", VERSION_LEN - 1) != 0 ||
+			  (!t->minor && t->end[VERSION_LEN - 1] != '0');
 	t->lines = 1;
 	t->left = 0;
 	t->hosts = 0;
@@ -77,21 +83,21 @@ static void end_line(struct otr_boundary *t)
 	} else if (t->line[0] == '\r' && t->len == 2) {
 		end_head(t);
 	} else if (!is_field(t)) {
-		t->opaque = 1;
-	} else if (names(t, "content-length:")) {
+		t->is_unframed = 1;
+	} else if (begins_with(t, "content-length:")) {
 		take_length(t, strlen("content-length:"));
-	} else if (names(t, "transfer-encoding:")) {
+	} else if (begins_with(t, "transfer-encoding:")) {
 		t->chunks = 1;
-	} else if (names(t, "upgrade:")) {
-		t->opaque = 1; /* another protocol follows */
-	} else if (names(t, "host:")) {
+	} else if (begins_with(t, "upgrade:")) {
+		t->is_unframed = 1; /* another protocol follows */
+	} else if (begins_with(t, "host:")) {
 		t->hosts += t->hosts < 2;
 	}
 	t->len = 0;
 }
 
-/* Keeps the last bytes of the request line, and counts its blanks. `n` is the length without
- * the line end. */
+/* Keeps the last bytes of the request line in t->end, and counts its blanks. `n` does not count the
+ * line end. */
 static void keep_end(struct otr_boundary *t, const char *from, size_t n)
 {
 	size_t last = n < VERSION_LEN ? n : VERSION_LEN;
@@ -101,39 +107,41 @@ static void keep_end(struct otr_boundary *t, const char *from, size_t n)
 	memcpy(t->end + VERSION_LEN - last, from + n - last, last);
 	for (at = from; (at = memchr(at, ' ', (size_t)(from + n - at))); at++)
 		t->blanks += t->blanks < 3;
-	t->opaque |= memchr(from, '\t', n) != NULL;
+	t->is_unframed |= memchr(from, '\t', n) != NULL;
 }
 
-/* Reads a part of a line, which may have no control character but the CR LF at its end; these
- * may come in two calls. */
-static void look_at_text(struct otr_boundary *t, const char *from, size_t n, int ends)
+/* Checks a part of a line for control characters: there may be none but the CR LF at its end, which
+ * may come in two calls. `ends`: the part ends with LF. */
+static void check_text(struct otr_boundary *t, const char *from, size_t n, int ends)
 {
 	size_t text = n - (size_t)ends;
 
 	if (t->cr && !(ends && n == 1))
-		t->opaque = 1; /* a bare CR */
+		t->is_unframed = 1; /* a bare CR */
 	if (text)
 		t->cr = from[text - 1] == '\r';
-	t->opaque |= ends && !t->cr;
+	t->is_unframed |= ends && !t->cr;
 	text -= text && t->cr;
-	t->opaque |= otr_has_control(from, text);
+	t->is_unframed |= otr_has_control(from, text);
 	if (!t->lines)
 		keep_end(t, from, text);
 	if (ends)
 		t->cr = 0;
 }
 
-/* The next bytes are a head that was read in one pass. */
+/* The next bytes are a head that otr_head_scan() has read. */
 static void take_head(struct otr_boundary *t, const struct otr_head_facts *facts)
 {
 	t->left = facts->length;
 	t->chunks = facts->chunks;
-	t->opaque = facts->is_unframed;
+	t->is_unframed = facts->is_unframed;
 	t->hosts = facts->hosts;
 	t->minor = facts->minor;
 	t->is_head = facts->is_head;
 	end_head(t);
 }
+
+/* Each of the functions below follows bytes in one state, and returns how many. */
 
 static size_t in_head(struct otr_boundary *t, const char *from, size_t n)
 {
@@ -142,12 +150,12 @@ static size_t in_head(struct otr_boundary *t, const char *from, size_t n)
 
 	if (t->state == OTR_BOUNDARY_START) {
 		t->state = OTR_BOUNDARY_HEAD;
-		t->opaque = t->blanks = t->cr = 0;
+		t->is_unframed = t->blanks = t->cr = 0;
 	}
 	keep(t, from, took);
-	look_at_text(t, from, took, lf != NULL);
+	check_text(t, from, took, lf != NULL);
 	if (!t->lines && !otr_method_of(t->line, t->len))
-		t->state = OTR_BOUNDARY_OPAQUE;
+		t->state = OTR_BOUNDARY_UNKNOWN;
 	else if (lf)
 		end_line(t);
 	return took;
@@ -163,7 +171,7 @@ static size_t in_body(struct otr_boundary *t, size_t n)
 	return took;
 }
 
-/* Reads "5;name=value" CR LF. Without digits it is no chunk size. */
+/* Reads the chunk size of "5;name=value" CR LF. *digits is 0 if the line begins with none. */
 static uint64_t chunk_size(const struct otr_boundary *t, size_t *digits)
 {
 	uint64_t n = 0;
@@ -183,22 +191,23 @@ static uint64_t chunk_size(const struct otr_boundary *t, size_t *digits)
 	return n;
 }
 
+/* The line with the size of the next chunk has ended. */
 static void end_size(struct otr_boundary *t)
 {
 	size_t digits;
 	uint64_t n = chunk_size(t, &digits);
 
 	if (!digits || !t->cr) {
-		t->state = OTR_BOUNDARY_OPAQUE;
+		t->state = OTR_BOUNDARY_UNKNOWN;
 	} else if (n) {
 		t->state = OTR_BOUNDARY_CHUNK;
-		t->left = n + 2; /* with the line end */
+		t->left = n + 2; /* including its line end */
 	} else {
 		t->chunks = OTR_CHUNKS_TRAILER;
 	}
 }
 
-/* Reads a line between chunks, or behind the last one. Chunk data may look like either. */
+/* Reads a line between chunks or after the last one. */
 static size_t in_chunks(struct otr_boundary *t, const char *from, size_t n)
 {
 	const char *lf = memchr(from, '\n', n);
@@ -254,8 +263,9 @@ static size_t step(struct otr_boundary *t, const char *from, size_t n)
 	return n;
 }
 
-/* Bytes that cannot be read. */
-static void unseen(struct otr_boundary *t, uint64_t n)
+/* `n` bytes were not read: if they go beyond the body or chunk, the boundary is not known any
+ * more. */
+static void skip_unread(struct otr_boundary *t, uint64_t n)
 {
 	if (t->state == OTR_BOUNDARY_BODY && n <= t->left) {
 		t->left -= n;
@@ -263,56 +273,56 @@ static void unseen(struct otr_boundary *t, uint64_t n)
 	} else if (t->state == OTR_BOUNDARY_CHUNK && n <= t->left) {
 		in_chunk(t, (size_t)n);
 	} else if (n) {
-		t->state = OTR_BOUNDARY_OPAQUE;
+		t->state = OTR_BOUNDARY_UNKNOWN;
 	}
 }
 
 void otr_boundary_sent(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n)
 {
-	for (; n && moved && t->state != OTR_BOUNDARY_OPAQUE; iov++, n--) {
+	for (; n && moved && t->state != OTR_BOUNDARY_UNKNOWN; iov++, n--) {
 		const char *from = iov->iov_base;
 		size_t len = iov->iov_len < moved ? iov->iov_len : (size_t)moved;
 
 		moved -= len;
 		if (!from)
-			unseen(t, len);
+			skip_unread(t, len);
 		for (size_t at = 0; from && at < len;)
 			at += step(t, from + at, len - at);
 	}
-	unseen(t, moved);
+	skip_unread(t, moved);
 }
 
-/* Bytes that lie behind the first `skip` ones of `iov`. */
-static void sent_beyond(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
-			size_t skip)
+/* Follows `moved` bytes of `iov` after its first `skip` ones. */
+static void sent_after(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
+		       size_t skip)
 {
 	struct iovec first;
-	uint64_t head;
+	uint64_t in_first;
 
 	for (; n && skip >= iov->iov_len; iov++, n--)
 		skip -= iov->iov_len;
 	if (!n || !moved) {
-		unseen(t, moved);
+		skip_unread(t, moved);
 		return;
 	}
 	first = (struct iovec){iov->iov_base ? (char *)iov->iov_base + skip : NULL,
 			       iov->iov_len - skip};
-	head = first.iov_len < moved ? first.iov_len : moved;
-	otr_boundary_sent(t, head, &first, 1);
-	otr_boundary_sent(t, moved - head, iov + 1, n - 1);
+	in_first = first.iov_len < moved ? first.iov_len : moved;
+	otr_boundary_sent(t, in_first, &first, 1);
+	otr_boundary_sent(t, moved - in_first, iov + 1, n - 1);
 }
 
 void otr_boundary_sent_with(struct otr_boundary *t, uint64_t moved, const struct iovec *iov, int n,
 			    const struct otr_head_facts *facts, size_t added)
 {
-	uint64_t head = added && facts->line_end < moved ? facts->line_end : moved;
+	uint64_t before = added && facts->line_end < moved ? facts->line_end : moved;
 
 	if (t->state == OTR_BOUNDARY_START && facts->len && facts->len <= moved) {
-		head = facts->len;
+		before = facts->len;
 		take_head(t, facts);
 	} else {
-		otr_boundary_sent(t, head, iov, n);
+		otr_boundary_sent(t, before, iov, n);
 	}
-	if (head < moved)
-		sent_beyond(t, moved - head, iov, n, (size_t)head + added);
+	if (before < moved)
+		sent_after(t, moved - before, iov, n, (size_t)before + added);
 }

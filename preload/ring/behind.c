@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* behind.c - is the reader of the ring behind? Then no more requests are begun in it. */
+/* behind.c - is the reader of the ring behind? Then requests that begin are shed. */
 
 #include <stddef.h>
 
@@ -7,17 +7,18 @@
 #include "preload/ring/emit.h"
 #include "preload/ring/ring.h"
 
-/* Less than 0: the reader has passed the head that was read here a moment ago. */
+/* Returns how many bytes are unread; less than 0: the reader has passed the head that was read
+ * here. */
 static int64_t unread(const struct otr_ring *ring)
 {
 	return (int64_t)(__atomic_load_n(&ring->head, __ATOMIC_RELAXED) -
 			 __atomic_load_n(&otr_shim.seen_tail, __ATOMIC_RELAXED));
 }
 
-#define BEHIND	  ((int64_t)OTR_RING_BYTES / 4 * 3) /* unread */
+#define BEHIND	  ((int64_t)OTR_RING_BYTES / 4 * 3) /* unread bytes */
 #define CAUGHT_UP ((int64_t)OTR_RING_BYTES / 2)
 
-/* Where it begins, one thread emits the record. */
+/* The thread that first finds that the reader is behind emits the record. */
 int otr_ring_is_behind(void)
 {
 	const struct otr_ring *ring = otr_ring_now();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* doors.c - the sockets of the agent at which a process offers its ring; see bpf/ring.h. */
+/* doors.c - the sockets of the agent at which a process offers its ring; see doors.h and
+ * bpf/ring.h. */
 
 #include "preload/ring/doors.h"
 
@@ -13,7 +14,7 @@
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 
-/* The address of one door: a path, or an abstract name, which begins with a NUL. */
+/* Sets *to to the address of one door: a path, or an abstract name, which begins with a NUL. */
 static socklen_t door_address(struct sockaddr_un *to, const struct otr_session_name *who,
 			      int is_path, uint32_t door)
 {
@@ -28,8 +29,8 @@ static socklen_t door_address(struct sockaddr_un *to, const struct otr_session_n
 	return (socklen_t)(at + is_path - (char *)to);
 }
 
-/* Processes that start together have pids in a row: each tries its own door first, then the
- * others. Returns 0, -errno, or -EAGAIN: the queues of all are full. */
+/* Processes that start together have consecutive pids: each tries another door first, then all
+ * others. Returns 0 or -errno; -EAGAIN: the queues of all doors are full. */
 static int send_to_any(int fd, const struct otr_session_name *who, struct msghdr *msg, int is_path)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -39,8 +40,8 @@ static int send_to_any(int fd, const struct otr_session_name *who, struct msghdr
 		msg->msg_namelen = door_address(&to, who, is_path, (uint32_t)otr_shim.pid + i);
 		msg->msg_name = &to;
 		n = 0;
-		/* An offer is sent over a connected socket: its peer tells the kernel side what
-		 * it is, which from this call on leaves the bytes of this process to the
+		/* An offer is sent over a connected socket: by its peer the kernel side knows that
+		 * it is an offer, and from this call on leaves the bytes of this process to the
 		 * library (bpf/lib.bpf.h). */
 		if (msg->msg_controllen) {
 			n = otr_sys(SYS_connect, fd, &to, msg->msg_namelen);
@@ -53,7 +54,7 @@ static int send_to_any(int fd, const struct otr_session_name *who, struct msghdr
 	return n < 0 ? (int)n : 0;
 }
 
-/* A path reaches the doors from another network namespace, an abstract name from another root
+/* A path also names the doors in another network namespace, an abstract name in another root
  * directory. */
 int otr_doors_send(int fd, const struct otr_session_name *who, struct msghdr *msg)
 {

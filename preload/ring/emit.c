@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* emit.c - builds records for the ring; bpf/event.h says what they hold. */
+/* emit.c - builds records for the ring; see emit.h. bpf/event.h describes the records. */
 
 #include "preload/ring/emit.h"
 
@@ -23,7 +23,8 @@
 
 extern char **environ;
 
-static void put_head(struct otr_event *hdr, uint16_t kind, uint32_t size, uint64_t conn)
+/* Sets the fields that all records have. */
+static void put_hdr(struct otr_event *hdr, uint16_t kind, uint32_t size, uint64_t conn)
 {
 	const struct otr_self *self = otr_self_now();
 
@@ -37,6 +38,7 @@ static void put_head(struct otr_event *hdr, uint16_t kind, uint32_t size, uint64
 	hdr->conn = conn;
 }
 
+/* Writes the arguments, each with a NUL, as far as ARGS_MAX bytes allow. Returns their length. */
 static uint32_t put_args(char *out)
 {
 	size_t len = 0, n;
@@ -51,7 +53,7 @@ static uint32_t put_args(char *out)
 	return (uint32_t)len;
 }
 
-/* The agent reads the environment and the cgroup of the process itself. */
+/* The agent reads the environment and the cgroup from /proc. */
 void otr_emit_process(void)
 {
 	struct otr_ev_proc *pr;
@@ -65,7 +67,7 @@ void otr_emit_process(void)
 	n = otr_sys_readlink("/proc/self/exe", pr->text, EXE_MAX);
 	pr->exe_len = n > 0 ? (uint16_t)n : 0;
 	pr->args_len = (uint16_t)put_args(pr->text + pr->exe_len);
-	put_head(&pr->hdr, OTR_EV_PROC_EXEC, (uint32_t)sizeof(*pr) + pr->exe_len + pr->args_len, 0);
+	put_hdr(&pr->hdr, OTR_EV_PROC_EXEC, (uint32_t)sizeof(*pr) + pr->exe_len + pr->args_len, 0);
 	pr->ppid = (uint32_t)otr_sys(SYS_getppid);
 	pr->uid = (uint32_t)otr_sys(SYS_getuid);
 	otr_sys(SYS_prctl, PR_GET_NAME, pr->comm);
@@ -73,6 +75,7 @@ void otr_emit_process(void)
 	otr_ring_commit(place);
 }
 
+/* Emits OTR_EV_META: a fact about the process. */
 static void emit_fact(uint16_t key, const char *name, const char *value, uint32_t value_len)
 {
 	uint32_t name_len = (uint32_t)strlen(name), len = name_len + value_len;
@@ -83,7 +86,7 @@ static void emit_fact(uint16_t key, const char *name, const char *value, uint32_
 	if (!meta)
 		return;
 	memset(meta, 0, sizeof(*meta));
-	put_head(&meta->hdr, OTR_EV_META, (uint32_t)sizeof(*meta) + len, 0);
+	put_hdr(&meta->hdr, OTR_EV_META, (uint32_t)sizeof(*meta) + len, 0);
 	meta->key = key;
 	meta->len = (uint16_t)len;
 	memcpy(meta->text, name, name_len);
@@ -91,8 +94,8 @@ static void emit_fact(uint16_t key, const char *name, const char *value, uint32_
 	otr_ring_commit(place);
 }
 
-/* Always emitted, behind the process: the agent may come too late to read the environment of
- * one that has ended. */
+/* Always emitted after the process: the agent may be too late to read /proc of a process that has
+ * ended. */
 void otr_emit_environment(void)
 {
 	const struct otr_started *st = &otr_shim.started;
@@ -114,7 +117,7 @@ void otr_emit_behind(void)
 	if (!lost)
 		return;
 	memset(lost, 0, sizeof(*lost));
-	put_head(&lost->hdr, OTR_EV_LOST, sizeof(*lost), 0);
+	put_hdr(&lost->hdr, OTR_EV_LOST, sizeof(*lost), 0);
 	lost->cause = OTR_LOSS_BEHIND;
 	otr_ring_commit(place);
 }
@@ -153,8 +156,8 @@ static void put_names(int fd, struct otr_ev_conn *cn)
 		put_addr(&cn->remote, cn->path, &sa, len);
 }
 
-/* Sets the process that connected to a Unix socket which this process serves. For a client the
- * kernel names the process that listens, which need not be the one that accepts. */
+/* On the server's end of a Unix socket: sets the process that has connected. On the client's end
+ * the kernel names the process that has called listen(), which may not be the one that accepts. */
 static void put_peer(int fd, struct otr_ev_conn *cn)
 {
 	struct ucred who;
@@ -165,8 +168,8 @@ static void put_peer(int fd, struct otr_ev_conn *cn)
 		cn->peer_tgid = (uint32_t)who.pid;
 }
 
-/* A ring that is not offered yet may be taken back, and its records are lost then. So what is
- * announced in it is announced again once an agent has it. */
+/* Returns the process that has announced a connection. A ring that is not offered yet may be taken
+ * back, which loses its records: then the connection is announced again (0). */
 static int32_t announcer(void)
 {
 	return otr_get(&otr_shim.is_offered) ? otr_shim.pid : 0;
@@ -181,7 +184,7 @@ void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 	if (!cn)
 		return;
 	memset(cn, 0, sizeof(*cn));
-	put_head(&cn->hdr, kind, sizeof(*cn), f->inode);
+	put_hdr(&cn->hdr, kind, sizeof(*cn), f->inode);
 	cn->type = SOCK_STREAM;
 	cn->protocol = f->family == AF_UNIX ? 0 : IPPROTO_TCP;
 	cn->role = f->role;
@@ -209,8 +212,8 @@ void otr_emit_run(struct otr_fd *f, int dir, int eof)
 	if (!run)
 		return;
 	memset(run, 0, sizeof(*run));
-	put_head(&run->hdr, OTR_EV_RUN, sizeof(*run), f->inode);
-	run->hdr.time_ns--; /* before the record of what ended the run */
+	put_hdr(&run->hdr, OTR_EV_RUN, sizeof(*run), f->inode);
+	run->hdr.time_ns--; /* sorts before the record of the bytes that have ended the run */
 	run->pos = w->pos;
 	run->bytes = w->bytes;
 	run->first_ns = w->first_ns;
@@ -223,8 +226,9 @@ void otr_emit_run(struct otr_fd *f, int dir, int eof)
 	otr_ring_commit(place);
 }
 
-/* Copies the first `cap` bytes, or fewer where a piece may not be read: how much of a call is
- * kept is decided before the call, and may have changed since. */
+/* Copies the first `cap` bytes, up to a piece that may not be read: how many bytes are kept is
+ * decided before the call, and the policy may have changed since. Returns how many bytes were
+ * copied. */
 static uint32_t gather(char *out, uint32_t cap, const struct iovec *iov, int n)
 {
 	uint32_t got = 0;
@@ -251,7 +255,7 @@ uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_
 		return 0;
 	memset(rec, 0, sizeof(*rec));
 	cap = gather((char *)rec->data, cap, iov, n);
-	put_head(&rec->hdr, OTR_EV_DATA, (uint32_t)sizeof(*rec) + cap, f->inode);
+	put_hdr(&rec->hdr, OTR_EV_DATA, (uint32_t)sizeof(*rec) + cap, f->inode);
 	rec->cause = *cause;
 	rec->start_ns = start_ns;
 	rec->pos = pos;
@@ -264,7 +268,7 @@ uint32_t otr_emit_data(struct otr_fd *f, struct otr_self *self, int dir, uint64_
 	return cap;
 }
 
-#define RUN_PROBES 8 /* the agent looks at as many */
+#define RUN_PROBES 8 /* slots in which a key may be, as the agent knows */
 
 static struct otr_ring_run *find_run(struct otr_ring *ring, uint64_t key)
 {
@@ -278,7 +282,8 @@ static struct otr_ring_run *find_run(struct otr_ring *ring, uint64_t key)
 	return NULL;
 }
 
-/* Only after find_run(): a place in front of the one that the run has may be free by now. */
+/* Takes a free slot; only if find_run() has found none, since a slot before that of the run may be
+ * free. */
 static struct otr_ring_run *make_run(struct otr_ring *ring, uint64_t key)
 {
 	struct otr_ring_run *r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* offer.c - makes the ring and offers it to the agent; see bpf/ring.h. */
+/* offer.c - makes the ring and offers it to the agent; see ring.h and bpf/ring.h. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,18 +29,18 @@
 
 #define ALL (OTR_RING_HEAD + OTR_RING_BYTES)
 
-/* Descriptors that are open while a ring is made. If another thread forks meanwhile, its child
+/* Descriptors that are open while a ring is made. If another thread calls fork() then, the child
  * has them, too, and must close them. */
 enum {
 	RING,
 	DOOR,
-	MADE
+	OPEN_FDS
 };
 static struct {
 	int32_t fd; /* + 1; 0: none */
 	dev_t dev;
 	ino_t inode;
-} made[MADE];
+} open_fds[OPEN_FDS];
 
 static void note_open(int which, int fd)
 {
@@ -48,15 +48,15 @@ static void note_open(int which, int fd)
 
 	if (fd < 0 || otr_sys_fstat(fd, &st))
 		return;
-	made[which].dev = st.st_dev;
-	made[which].inode = st.st_ino;
-	__atomic_store_n(&made[which].fd, fd + 1, __ATOMIC_RELEASE);
+	open_fds[which].dev = st.st_dev;
+	open_fds[which].inode = st.st_ino;
+	__atomic_store_n(&open_fds[which].fd, fd + 1, __ATOMIC_RELEASE);
 }
 
 static void note_closed(int which, int fd)
 {
 	otr_sys_close(fd);
-	__atomic_store_n(&made[which].fd, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&open_fds[which].fd, 0, __ATOMIC_RELEASE);
 }
 
 void otr_ring_forked(void)
@@ -64,17 +64,16 @@ void otr_ring_forked(void)
 	struct stat st;
 	int fd;
 
-	for (int i = 0; i < MADE; i++) {
-		fd = made[i].fd - 1;
-		made[i].fd = 0;
-		if (fd >= 0 && !otr_sys_fstat(fd, &st) && st.st_dev == made[i].dev &&
-		    st.st_ino == made[i].inode)
+	for (int i = 0; i < OPEN_FDS; i++) {
+		fd = open_fds[i].fd - 1;
+		open_fds[i].fd = 0;
+		if (fd >= 0 && !otr_sys_fstat(fd, &st) && st.st_dev == open_fds[i].dev &&
+		    st.st_ino == open_fds[i].inode)
 			otr_sys_close(fd);
 	}
 }
 
-/* A limit on the size of files holds for a memfd, too: a process that exceeds it is killed
- * (SIGXFSZ). */
+/* RLIMIT_FSIZE also limits a memfd: a process that exceeds it is killed (SIGXFSZ). */
 static int fits_file_limit(void)
 {
 	struct rlimit limit;
@@ -100,7 +99,7 @@ static int make_memfd(void)
 }
 
 /* The slots are mapped twice in a row, so that a record that goes over the end continues at the
- * front. */
+ * start. */
 static char *map(int fd)
 {
 	const int how = MAP_SHARED | MAP_FIXED, rw = PROT_READ | PROT_WRITE;
@@ -117,9 +116,9 @@ static char *map(int fd)
 	return at;
 }
 
-/* Sends the session's secret and the descriptor of the ring in one message, without waiting.
- * The agent keeps the descriptor, this process does not. Bare system calls, as a thread may be
- * cancelled in a call of libc. Returns 0, -1, or 1: too many processes start at once. */
+/* Sends the secret of the session and the descriptor of the ring in one message, without waiting.
+ * Only the agent keeps the descriptor. Bare system calls, as a thread may be cancelled in a call of
+ * libc. Returns 0; -1: no agent takes the ring; or 1: the queues of the agent are full. */
 static int offer(int ring)
 {
 	const struct otr_session_name who = {otr_shim.session, otr_shim.session_len,
@@ -151,7 +150,7 @@ static int offer(int ring)
 	return rc ? -1 : 0;
 }
 
-/* Each state is set when it is reached, and the threads that wait for it are woken. */
+/* Threads that find OFFER_IN_PROGRESS wait for another state. */
 enum offer_state {
 	OFFER_NOT_MADE,
 	OFFER_IN_PROGRESS,
@@ -164,9 +163,9 @@ static void set_offer_state(enum offer_state to)
 	otr_sys(SYS_futex, &otr_shim.offer_state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX);
 }
 
-/* From here on threads write into the ring, and agents can find it. The agent that it is
- * offered to has a moment before any other may take it (`beat_ns`). Without a session the ring
- * is switched off. */
+/* From here on threads write into the ring, and agents can find it. By `beat_ns` the agent of the
+ * session has some time before any other may take the ring. Without a session the ring is switched
+ * off. */
 static void publish(struct otr_ring *ring)
 {
 	struct otr_shim *sh = &otr_shim;
@@ -187,8 +186,8 @@ static void publish(struct otr_ring *ring)
 	__atomic_store_n(&sh->off, &ring->off, __ATOMIC_RELEASE);
 }
 
-/* No agent will read the ring; its records are lost. It stays mapped, as another thread may be
- * writing into it. */
+/* No agent will read the ring: counts its records as lost. It stays mapped, as another thread may
+ * write into it at this moment. */
 static void take_back(struct otr_ring *ring)
 {
 	const struct otr_ring_slot *slot;
@@ -203,7 +202,7 @@ static void take_back(struct otr_ring *ring)
 	}
 }
 
-/* The head stays mapped, with empty pages, as another thread may be about to read it. */
+/* The header of the ring stays mapped, with empty pages, as another thread may read it. */
 void otr_ring_unmap_parents(void)
 {
 	struct otr_ring *ring = otr_shim.parent_ring;
@@ -218,8 +217,8 @@ void otr_ring_unmap_parents(void)
 		otr_sys_munmap((char *)ring + OTR_RING_HEAD, 2 * OTR_RING_BYTES);
 }
 
-/* The last reader of the parent's ring may be another agent than the one that the environment
- * names. */
+/* In a child after fork: takes over the session of the last reader of the parent's ring, which may
+ * not be the one that the environment names, and unmaps that ring. */
 static void learn_session(void)
 {
 	const struct otr_ring *ring = otr_shim.parent_ring;
@@ -229,18 +228,16 @@ static void learn_session(void)
 	otr_ring_unmap_parents();
 }
 
-/* No agent took the ring. An agent that looks for it later finds it by its name. Until then all
- * calls pass through, at the cost of reading `off`. */
+/* No agent took the ring: switches it off. An agent may find it later by its name. Until then a
+ * wrapper only reads `off` and makes its call. */
 static void leave_unread(struct otr_ring *ring)
 {
 	__atomic_store_n(&ring->off, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&ring->beat_ns, 0, __ATOMIC_RELEASE);
 }
 
-/*
- * A ring is in use before it is offered: from the offer on the kernel side leaves all bytes of
- * this process to it, whatever other threads do.
- */
+/* The ring is in use before it is offered, since from the offer on the kernel side captures no
+ * bytes of this process, in any thread. Returns 1 if the queues of the agent are full, else 0. */
 static int publish_and_offer(int fd, struct otr_ring *ring)
 {
 	int rc;
@@ -259,7 +256,7 @@ static int publish_and_offer(int fd, struct otr_ring *ring)
 	return rc > 0;
 }
 
-/* Returns 0; -1: no ring can be made; 1: it could not be offered yet. */
+/* Returns 0; -1: no ring can be made; 1: the queues of the agent are full. */
 static int make_ring(void)
 {
 	int fd = make_memfd(), rc;
@@ -274,11 +271,10 @@ static int make_ring(void)
 }
 
 /*
- * Another thread makes the ring and offers it at this moment, which takes some 100 us, once in
- * the life of a process. Records of before would be lost, and bytes that move before the offer
- * belong to the kernel side, which takes our header for one of the program. So this thread
- * waits, but no longer than a call to the scheduler may take anyway: a debugger may have
- * stopped the other thread.
+ * Another thread makes and offers the ring at this moment, which takes some 100 us, once in the
+ * life of a process. Until then records would be lost, and the kernel side would capture the bytes
+ * and take our header for one of the program. So this thread waits, for 20 ms at most: a debugger
+ * may have stopped the other thread.
  */
 static int wait_for_ring(void)
 {
@@ -289,7 +285,7 @@ static int wait_for_ring(void)
 		otr_sys(SYS_futex, &otr_shim.offer_state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
 			OFFER_IN_PROGRESS, &most);
 	ring = otr_ring_now();
-	return ring && otr_get(&ring->magic) == OTR_RING_MAGIC; /* it was not taken back */
+	return ring && otr_get(&ring->magic) == OTR_RING_MAGIC; /* else take_back() was called */
 }
 
 static int make_and_offer(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* program.c - programs that cannot carry the library; see program.h, elf(5), execve(2). */
+/* program.c - programs into which the library cannot be loaded; see program.h, elf(5),
+ * execve(2). */
 
 #include "preload/ring/program.h"
 
@@ -25,7 +26,8 @@ extern char **environ;
 #define PATH_LEN    512
 #define LINE_LEN    256 /* of a script's first line: execve(2) */
 
-union head {
+/* The first bytes of a program. */
+union start {
 	Elf64_Ehdr eh;
 	char line[LINE_LEN];
 };
@@ -60,15 +62,16 @@ static int read_at(int fd, void *out, size_t size, uint64_t at)
 	return otr_sys(SYS_pread64, fd, out, size, (off_t)at) == (long)size;
 }
 
+/* Notes are aligned to 4 bytes. */
 static uint64_t aligned(uint64_t n)
 {
 	return (n + 3) & ~3ull;
 }
 
 #define NOTES	      16 /* notes of a segment that are read at most */
-#define NOTE_GO_BUILD 4	 /* of "Go": cmd/internal/buildid */
+#define NOTE_GO_BUILD 4	 /* type of the note "Go": cmd/internal/buildid of Go */
 
-/* The build id of a Go program, which is there however the program was linked. */
+/* Has the segment the note with Go's build id, which each Go program has? */
 static int has_go_note(int fd, const Elf64_Phdr *ph)
 {
 	uint64_t at = ph->p_offset, end = at + ph->p_filesz;
@@ -89,7 +92,7 @@ struct kind {
 	int has_loader, is_go;
 };
 
-/* A program without a loader is static, or is a loader. */
+/* Reads the program headers. A program without PT_INTERP is static, or is itself a loader. */
 static struct kind read_kind(int fd, const Elf64_Ehdr *eh)
 {
 	struct kind is = {0, 0};
@@ -113,6 +116,7 @@ static int is_loader(const char *path)
 	return !strncmp(base, "ld-", 3) || !strncmp(base, "ld.", 3);
 }
 
+/* Returns why the library cannot be loaded into this ELF file; 0: it can. */
 static int why_of_elf(int fd, const char *path, const Elf64_Ehdr *eh)
 {
 	struct kind is;
@@ -127,8 +131,9 @@ static int why_of_elf(int fd, const char *path, const Elf64_Ehdr *eh)
 	return is.is_go ? OTR_UNCARRIED_GO : 0;
 }
 
-/* Does the program gain rights? Then its loader takes no library from the environment. */
-static int gains_rights(const char *path, const struct stat *st)
+/* Does the program run with more privileges than this process? Then its loader ignores
+ * LD_PRELOAD. */
+static int gains_privileges(const char *path, const struct stat *st)
 {
 	uid_t uid = (uid_t)otr_sys(SYS_getuid);
 
@@ -139,7 +144,8 @@ static int gains_rights(const char *path, const struct stat *st)
 		st->st_gid != (gid_t)otr_sys(SYS_getgid));
 }
 
-/* "#! /usr/bin/python3 -u": the path. */
+/* Copies the path of the interpreter of a script: "#! /usr/bin/python3 -u". Returns 0 if it is
+ * none. */
 static int interpreter(const char *line, char *out, size_t size)
 {
 	size_t len;
@@ -155,11 +161,11 @@ static int interpreter(const char *line, char *out, size_t size)
 	return 1;
 }
 
-/* Opens regular files only. Returns 1 where the interpreter of a script, `next`, has to be
- * checked. */
-static int look(const char *path, int *why, char *next, size_t size)
+/* Checks one file, if it is a regular one, and sets *why. Returns 1 if it is a script: then its
+ * interpreter, `next`, has to be checked. */
+static int check_file(const char *path, int *why, char *next, size_t size)
 {
-	union head head;
+	union start start;
 	struct stat st;
 	long n;
 	int fd;
@@ -170,28 +176,29 @@ static int look(const char *path, int *why, char *next, size_t size)
 	fd = (int)otr_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return 0;
-	memset(&head, 0, sizeof(head));
-	n = otr_sys(SYS_pread64, fd, &head, sizeof(head) - 1, (off_t)0);
-	if (n >= (long)sizeof(Elf32_Ehdr) && !memcmp(head.eh.e_ident, ELFMAG, SELFMAG))
-		*why = why_of_elf(fd, path, &head.eh);
+	memset(&start, 0, sizeof(start));
+	n = otr_sys(SYS_pread64, fd, &start, sizeof(start) - 1, (off_t)0);
+	if (n >= (long)sizeof(Elf32_Ehdr) && !memcmp(start.eh.e_ident, ELFMAG, SELFMAG))
+		*why = why_of_elf(fd, path, &start.eh);
 	otr_sys_close(fd);
-	if (n > 0 && !*why && gains_rights(path, &st))
+	if (n > 0 && !*why && gains_privileges(path, &st))
 		*why = OTR_UNCARRIED_SETUID;
-	return interpreter(head.line, next, size);
+	return interpreter(start.line, next, size);
 }
 
 int otr_program_why(const char *path)
 {
 	char at[PATH_LEN], next[LINE_LEN];
-	int why = 0, more = look(path, &why, next, sizeof(next));
+	int why = 0, more = check_file(path, &why, next, sizeof(next));
 
 	for (int i = 1; more && i < SCRIPTS; i++) {
 		memcpy(at, next, sizeof(next));
-		more = look(at, &why, next, sizeof(next));
+		more = check_file(at, &why, next, sizeof(next));
 	}
 	return why;
 }
 
+/* Reads a value of OTRACE_SESSION. Returns 0 if it is not valid. */
 static int read_name(struct otr_session_name *who, const char *text)
 {
 	const char *dot = text ? strchr(text, '.') : NULL;
@@ -219,7 +226,7 @@ static void send_to(const struct otr_session_name *who, int why, const char *pat
 	otr_sys_close(fd);
 }
 
-/* In a shell the library is off and has read no session; its environment names one. */
+/* In a shell the library is off and has read no session, but the environment names one. */
 void otr_program_emit(int why, const char *path, char *const *env)
 {
 	struct otr_session_name who;
@@ -229,6 +236,7 @@ void otr_program_emit(int why, const char *path, char *const *env)
 		send_to(&who, why, path);
 }
 
+/* Is this a TCP socket? */
 static int is_of_network(int fd)
 {
 	int family = 0, type = 0;

@@ -3,11 +3,11 @@
 #define OTR_PROGRAM_H
 
 /*
- * program.h - programs that are about to be started and cannot carry the library. The process
- * that starts one reports it to the agent, in one message.
+ * program.h - programs into which the library cannot be loaded. The process that starts one reports
+ * it to the agent, in one message.
  *
- * Nothing here writes outside the stack, since a child made by vfork() shares our memory. errno
- * may change.
+ * The functions write on the stack alone, since a child made by vfork() shares our memory. They may
+ * change errno.
  */
 
 #include <stddef.h>
@@ -15,25 +15,26 @@
 
 #include "bpf/ring.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
-/* Finds `file` as execvp() does, in the PATH of our own environment. Returns 0 or -errno. */
+/* Finds `file` as execvp() does, by the PATH of this process, and writes its path to `out`. Returns
+ * 0 or -errno. */
 int otr_program_find(const char *file, char *out, size_t size);
 
-/* Why can the file at `path` (or the interpreter that its first line names) not carry the
- * library? OTR_UNCARRIED_STATIC, _GO, _32BIT, _SETUID; 0: it can, or that is not known. */
+/* Returns why the library cannot be loaded into the program at `path`, or the interpreter of that
+ * script: OTR_UNCARRIED_STATIC, _GO, _32BIT or _SETUID; 0: it can, or that is not known. */
 int otr_program_why(const char *path);
 
-/* Reports to the agent of the session that `env` names, or else of our own, why the program at
- * `path` is not traced. */
+/* Reports to the agent why the program at `path` is not traced. The session is that of `env` (may
+ * be NULL), or else that of this process. */
 void otr_program_emit(int why, const char *path, char *const *env);
 
-/* 1: this program is on the list of programs that are never traced, and the agent does not know
- * that it is there. Set before main(). */
+/* 1: this program is one that is never traced (`never_traced` in load.c), and the agent does not
+ * know that it runs. Set before main(). */
 extern uint8_t otr_program_denied;
 
-/* In such a program `fd` was connected, accepted or listens: reports it once, where `fd` is a
- * socket of the network. errno stays as it is. */
+/* In such a program `fd` was connected, accepted or listens: reports the program, once, if `fd` is
+ * a TCP socket. errno stays as it is. */
 void otr_program_denied_emit(int fd);
 
 #pragma GCC visibility pop

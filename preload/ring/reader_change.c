@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reader_change.c - another agent reads the ring from now on. It knows nothing of the records
- * before, and while no agent read the ring, connections went on without the library.
+ * reader_change.c - another agent reads the ring from now on. That agent has not read the records
+ * before, and while no agent read the ring, the library did not follow the connections.
  *
- * So each connection is announced again at its present position; no header goes into one that
- * may be in the midst of a request; and the causality rules begin anew. State of descriptors
- * and threads is dropped when it is used next (`reader_gen`), since other threads may be using
- * it at this moment. The rest of a header is kept: it has to be sent.
+ * So each connection is announced again at its present position; a connection that may be
+ * midstream gets no header; and the causality rules begin again. The state of a descriptor or
+ * thread is dropped at its next use (`reader_gen`), since other threads may use it at this moment.
+ * The unsent part of a header is kept: it has to be sent.
  */
 
 #include "preload/ring/reader_change.h"
@@ -34,11 +34,13 @@ void otr_take_session(const struct otr_ring *ring)
 	otr_shim.name_len = (uint16_t)name;
 }
 
-/* In a child that has one thread: sets `size` bytes to zero and gives their pages back to the kernel. */
-static void empty(void *room, size_t size)
+/* In a child after fork, which has one thread: sets `size` bytes to zero and gives their pages back
+ * to the kernel. */
+static void zero_pages(void *room, size_t size)
 {
 	if (room && otr_sys_madvise(room, size, MADV_DONTNEED))
-		memset(room, 0, size); /* the program has locked its memory */
+		memset(room, 0,
+		       size); /* the madvise() fails if the program has locked its memory */
 }
 
 void otr_reader_changed_child(const struct otr_ring *parents)
@@ -46,13 +48,12 @@ void otr_reader_changed_child(const struct otr_ring *parents)
 	if (!parents || (!parents->off && parents->gen == otr_shim.reader_gen))
 		return;
 	memset(otr_shim.notify_slots, 0, sizeof(otr_shim.notify_slots));
-	empty(otr_shim.inbounds, OTR_EXCHS * sizeof(*otr_shim.inbounds));
+	zero_pages(otr_shim.inbounds, OTR_EXCHS * sizeof(*otr_shim.inbounds));
 	otr_shim.reader_gen++;
 }
 
-/* Other threads may be using an exchange or a notify slot at this moment. So each exchange ends as
- * if it were answered, its slot stays as its writer knows it, and who uses a notify slot next
- * drops its token. */
+/* Other threads may use an exchange or a notify slot at this moment. So each exchange ends as if it
+ * were answered and keeps its slot, and the next thread that uses a notify slot drops its token. */
 static void end_all(struct otr_shim *sh)
 {
 	struct otr_inbound *all = __atomic_load_n(&sh->inbounds, __ATOMIC_ACQUIRE);
@@ -74,9 +75,9 @@ static void forget(struct otr_ring *ring)
 	otr_proc_state_again(&sh->proc);
 	for (uint32_t i = 0; i < OTR_RING_RUNS; i++)
 		__atomic_store_n(&ring->runs[i].key, 0, __ATOMIC_RELEASE);
-	ring->propagates = 1; /* it may have done so while no agent read */
+	ring->propagates = 1; /* the process may have sent requests while no agent read the ring */
 	sh->reader_is_behind = 0;
-	sh->is_server = 1; /* the trace that it was started in has long been emitted */
+	sh->is_server = 1; /* the trace in which the process was started is over */
 }
 
 int otr_reader_changed(void)
@@ -85,8 +86,8 @@ int otr_reader_changed(void)
 	uint8_t yes = OTR_ALIVE_YES;
 	int error = errno;
 
-	/* One thread does this; others call through, and so does a handler of a signal in this
-	 * thread. */
+	/* One thread does this. Another thread, and a signal handler that interrupts it, only make
+	 * their calls. */
 	if (!__atomic_compare_exchange_n(otr_shim.alive, &yes, OTR_ALIVE_BEGINNING, 0,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;

@@ -7,24 +7,24 @@
 struct otr_ring;
 struct otr_self;
 
-/* What *otr_shim.alive holds; 0 in a child that has not begun its own state. */
+/* Values of *otr_shim.alive; 0: a child after fork that has not begun its own state. */
 #define OTR_ALIVE_YES	    1
-#define OTR_ALIVE_BEGINNING 2 /* a thread begins it at this moment */
+#define OTR_ALIVE_BEGINNING 2 /* a thread resets the state at this moment */
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
-/* Forgets what is known of connections and exchanges. Returns 0 where another thread does so at
- * this moment. */
+/* Forgets the state of connections and exchanges. Returns 0 if another thread does so at this
+ * moment. */
 int otr_reader_changed(void);
 
-/* The same in a child after fork, where the ring of its parent is switched off, or the parent
- * has not seen its new reader yet. */
+/* The same in a child after fork, if `parents`, the ring of its parent, is switched off or has a
+ * new reader that the parent has not seen yet. */
 void otr_reader_changed_child(const struct otr_ring *parents);
 
-/* Forgets what the thread worked for, and takes over the number of the reader. */
+/* Forgets the current of the thread, whose state is valid for the present reader from now on. */
 void otr_self_forget(struct otr_self *self);
 
-/* Takes the session of the agent that reads `ring`: children offer their rings there. */
+/* Takes over the session of the agent that reads `ring`: children offer their rings there. */
 void otr_take_session(const struct otr_ring *ring);
 
 #pragma GCC visibility pop

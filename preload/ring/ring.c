@@ -15,17 +15,16 @@ void otr_ring_check_reader(struct otr_ring *ring, uint64_t now)
 		__atomic_store_n(&ring->off, 1, __ATOMIC_RELEASE);
 }
 
-/* `end` was made of a head that was read a moment ago: the reader may have passed it, as other
- * threads have moved the head on. Then the compare-and-swap of the head fails, and all is
- * looked at again. */
+/* Does a record that ends at `end` fit? `end` comes from an older value of the head, which the
+ * reader may have passed, as other threads have moved the head on: then the difference is negative,
+ * and the compare-and-swap of the head fails. */
 static int is_within(uint64_t end, uint64_t tail)
 {
 	return (int64_t)(end - tail) <= (int64_t)OTR_RING_BYTES;
 }
 
-/* The agent writes the tail while it reads. It is read here only where the value seen last
- * leaves no room, since each read takes the cache line from the agent. An old tail only leaves
- * less room. */
+/* The agent often writes the tail, so each read here takes the cache line from the agent. The tail
+ * is read only if the last value leaves no room: an older value leaves less room, never more. */
 static int has_room(const struct otr_ring *ring, uint64_t end)
 {
 	uint64_t *seen = &otr_shim.seen_tail;

@@ -2,17 +2,17 @@
 #ifndef OTR_PRELOAD_RING_H
 #define OTR_PRELOAD_RING_H
 
-/* ring.h - the ring, from the side of the process that writes it; see bpf/ring.h. */
+/* ring.h - the ring, for the process that writes it; see bpf/ring.h. */
 
 #include <stdint.h>
 
 #include "bpf/ring.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
-/* offer.c: makes the ring and offers it to the agent, once. Returns 1 where records can be
- * written, 0 where there is no ring yet, or none can be had. Where no agent takes it, it stays,
- * switched off, for one that finds it later. */
+/* offer.c: makes the ring and offers it to the agent, once. Returns 1 if records can be written, 0
+ * if there is no ring yet, or none can be made. A ring that no agent takes stays, switched off, for
+ * an agent that finds it later. */
 int otr_ring_ready(void);
 
 /* In a child after fork: closes the descriptors that the parent had open to make its ring. */
@@ -21,21 +21,22 @@ void otr_ring_forked(void);
 /* In a child after fork: unmaps the parent's ring. */
 void otr_ring_unmap_parents(void);
 
-/* Where a run begins: switches the ring off if its reader has shown no sign of life for
- * OTR_RING_DEAD_NS, so that no header names a span that no agent will see. */
+/* When a run begins: switches the ring off if its reader has not renewed its lease for
+ * OTR_RING_DEAD_NS, so that no header names a span that no agent will emit. */
 void otr_ring_check_reader(struct otr_ring *ring, uint64_t now);
 
-/* Room for a record of `size` bytes; *place is for otr_ring_commit(), which must follow. NULL:
- * there is no ring, or it is full, which is counted. */
+/* Returns room for a record of `size` bytes; *place is for otr_ring_commit(), which must follow.
+ * NULL: there is no ring, or it is full, which is counted. */
 void *otr_ring_reserve(uint32_t size, uint64_t *place);
+/* The record is complete: the agent may read it. */
 void otr_ring_commit(uint64_t place);
 
-/* Requests may go out on behalf of those that come in: the agent sheds none of these whose
- * trace is named. */
+/* From now on this process may send requests on behalf of those that it serves. So a request with a
+ * traceparent is not shed without the causality rules. */
 void otr_mark_propagates(void);
 
-/* behind.c: is more than three quarters of the ring unread? Then no request is begun in it until
- * half of it is free; those that were begun find room. */
+/* behind.c: is the reader behind: is more than three quarters of the ring unread? Then requests
+ * that begin are shed until half of it is free, so that those that have begun find room. */
 int otr_ring_is_behind(void);
 
 #pragma GCC visibility pop

@@ -12,16 +12,16 @@
 #include "preload/parse/head_scan.h"
 #include "preload/parse/iov.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 /* A call that sends. All pointers are borrowed for the call. */
 struct otr_out {
 	int fd;
 	int flags;
-	int is_message; /* send, sendto, sendmsg; else write, writev */
-	int is_sendmsg; /* the pieces are those of `msg`, the caller's memory */
+	int is_message; /* 1: send, sendto or sendmsg; 0: write or writev */
+	int is_sendmsg; /* 1: the pieces are those of `msg`, which is the caller's memory */
 	const struct msghdr *msg;
-	const struct iovec *iov; /* the wrapper's if `buf` is set, else the caller's memory */
+	const struct iovec *iov; /* the wrapper's if `buf` is set, else the caller's */
 	int n;
 	ssize_t (*call)(const struct otr_out *o); /* makes the call, unchanged */
 	const void *buf;
@@ -38,19 +38,18 @@ struct otr_in {
 
 #define OTR_NO_PAGE 1 /* the address of no page */
 
-/* What was found in a call that sends, before it was made. */
-struct otr_seen {
-	const struct iovec *all; /* the caller's pieces; NULL: they cannot be read */
-	int n_all;
-	int n;			    /* pieces in `iov` */
-	struct otr_head_facts head; /* of the request that these begin; a header goes in behind its
-				     * request line */
-	struct iovec *iov;	    /* the first bytes of `all`, which can be read */
-	uintptr_t page; /* that the kernel has found readable in this call; OTR_NO_PAGE: none */
+/* What is read of a call that sends, before the call is made. */
+struct otr_out_view {
+	const struct iovec *caller_iov; /* of the call; NULL: its list cannot be read */
+	int n_caller_iov;
+	int n;			     /* pieces in `iov` */
+	struct otr_head_facts facts; /* of the request head with which `iov` begins */
+	struct iovec *iov; /* the first bytes of `caller_iov`: those that were found readable */
+	uintptr_t page;	   /* the page that was found readable last; OTR_NO_PAGE: none */
 };
 
-/* How many pieces to make room for on the stack: as handlers of signals have as little as 2 KB,
- * as many as there are; of a message as many as there may be. */
+/* How many pieces to make room for on the stack: no more than there are, since a signal handler may
+ * have 2 KB. The number of pieces of a sendmsg() is not known yet: room for OTR_PIECES. */
 static inline size_t otr_n_pieces(int is_sendmsg, int n)
 {
 	if (is_sendmsg || n > OTR_PIECES)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* capture.c - how much of what moves is copied, as the agent says it of each connection. */
+/* capture.c - how many of the bytes that move are copied, by the policy that the agent sets. */
 
 #include "preload/trace/capture.h"
 
@@ -7,13 +7,15 @@
 
 #include "preload/base/shim.h"
 
-/* How a connection is captured for which the agent has set no policy. */
-static uint8_t own_policy(const struct otr_fd *f)
+/* The capture of a connection for which the agent has set no policy. */
+static uint8_t default_policy(const struct otr_fd *f)
 {
 	return f->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES
 	       : f->opening == OTR_OPENING_SSH ? OTR_CAPTURE_MUTE
 					       : OTR_CAPTURE_HEAD;
 }
+
+#define POLICY_PROBES 8 /* slots of the table in which the agent puts a key */
 
 static void take_policy(struct otr_fd *f, int dir)
 {
@@ -22,14 +24,14 @@ static void take_policy(struct otr_fd *f, int dir)
 	uint32_t at = otr_ring_hash(key);
 	struct otr_shim_dir *w = &f->dirs[dir];
 
-	w->capture = own_policy(f);
+	w->capture = default_policy(f);
 	w->head_bytes = OTR_HEAD_BYTES;
-	if (f->layer == OTR_LAYER_LIB) { /* the library emits complete messages here */
+	if (f->layer == OTR_LAYER_LIB) { /* each call emits one complete message */
 		w->capture = OTR_CAPTURE_CALLS;
 		w->head_bytes = OTR_LIB_BYTES;
 		return;
 	}
-	for (uint32_t i = 0; i < 8; i++) {
+	for (uint32_t i = 0; i < POLICY_PROBES; i++) {
 		uint32_t place = (at + i) % OTR_RING_POLICIES;
 
 		if (ring->policies[place].key != key)
@@ -37,9 +39,9 @@ static void take_policy(struct otr_fd *f, int dir)
 		w->capture = (uint8_t)ring->policies[place].policy.capture;
 		w->head_bytes = ring->policies[place].policy.head_bytes;
 	}
-	/* A policy that was set for the ciphertext does not hold for the plaintext. */
+	/* A mute policy was set for the ciphertext; it does not hold for the plaintext. */
 	if (f->layer != OTR_LAYER_SOCKET && w->capture == OTR_CAPTURE_MUTE)
-		w->capture = own_policy(f);
+		w->capture = default_policy(f);
 	if (w->head_bytes > OTR_DATA_MAX)
 		w->head_bytes = OTR_DATA_MAX;
 }
@@ -51,13 +53,13 @@ void otr_take_policies(struct otr_fd *f)
 	take_policy(f, OTR_DIR_OUT);
 }
 
-/* Of an answer the first and the last bytes are read; of what a client sends all, to know where
- * its next request begins. */
-size_t otr_wanted(const struct otr_fd *f)
+/* A client's bytes are all read, since the boundary of its requests is followed; of a server's
+ * answer the first and last bytes. */
+size_t otr_capture_wanted(const struct otr_fd *f)
 {
 	const struct otr_shim_dir *w = &f->dirs[OTR_DIR_OUT];
 
-	if (f->opaque)
+	if (f->has_upper)
 		return 0;
 	if (f->role != OTR_ROLE_SERVER || w->capture == OTR_CAPTURE_FRAMES || !otr_ring_now() ||
 	    f->policy_gen != otr_ring_now()->policy_gen)

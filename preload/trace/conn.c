@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conn.c - a connection begins, is checked again, and ends; see fd.c. */
+/* conn.c - a connection begins, is checked again, and ends; see conn.h, and fd.c. */
 
 #include "preload/trace/conn.h"
 
@@ -12,7 +12,7 @@
 #include "preload/trace/flow.h"
 #include "preload/trace/rules.h"
 
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
+struct otr_fd *otr_fd_recheck(int fd, struct otr_fd *f)
 {
 	if (otr_fd_is_same(fd, f))
 		return f;
@@ -20,7 +20,8 @@ struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
 	return otr_fd_of(fd);
 }
 
-/* A connection from the parent that this process never used is not over when it closes that. */
+/* Emits the end of a connection; not of one that this process has inherited and never used: that
+ * goes on in the parent. */
 static void end(int fd, struct otr_fd *f)
 {
 	otr_rules_closed(f);
@@ -34,7 +35,7 @@ void otr_fd_closed(int fd)
 {
 	struct otr_fd *f = otr_fd_slot(fd);
 
-	/* A child of vfork() closes its own descriptors, but writes into our memory. */
+	/* A child of vfork() closes descriptors of its own, but shares our memory. */
 	if (!f || otr_get(&f->kind) == OTR_FD_NEW || otr_sys_getpid() != otr_shim.pid ||
 	    !otr_hold(f))
 		return;

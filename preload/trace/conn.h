@@ -2,21 +2,22 @@
 #ifndef OTR_PRELOAD_CONN_H
 #define OTR_PRELOAD_CONN_H
 
-/* conn.h - a connection begins, is checked again, and ends. */
+/* conn.h - a connection begins, is checked again, and ends; in the wrappers and before messages. */
 
 #include "preload/base/fd.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
-/* Before a message begins: is `fd` still the socket `f`? Looks at `fd` anew where it is not.
- * NULL: no connection, or another thread holds it. */
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f);
+/* Before a message begins on `fd`: checks that it is still the socket `f`. Returns `f`, or what
+ * `fd` is now, held; NULL: no connection, or another thread holds it. */
+struct otr_fd *otr_fd_recheck(int fd, struct otr_fd *f);
 
-/* `fd` is about to be closed: emits the end of the connection, unless another number has it. */
+/* `fd` is about to be closed: emits the end of its connection, unless another number of this
+ * process names the same socket. */
 void otr_fd_closed(int fd);
 
-/* After socket(), accept() or connect(): `fd` is a socket of this role (OTR_ROLE_..), seen from
- * its first byte. */
+/* After socket(), accept() or connect(): `fd` is a socket of this role (OTR_ROLE_..), no byte of
+ * which has moved yet. */
 void otr_fd_made(int fd, int role);
 
 #pragma GCC visibility pop

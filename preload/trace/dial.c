@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dial.c - connect() that fails. The call reports it itself; or, where it does not wait, the
- * socket's SO_ERROR does when the program asks, or the first call that moves no bytes; or
- * nothing does, as the program closes the socket before. The counterpart of otr_refused() in
- * bpf/life.bpf.h.
+ * dial.c - connect() that fails. A blocking connect() returns the error. The error of any other is
+ * seen when the program reads SO_ERROR, or at the first call that moves no bytes; or not at all, if
+ * the program closes the socket before. The counterpart of otr_refused() in bpf/life.bpf.h.
  */
 
 #include "preload/trace/dial.h"
@@ -23,7 +22,7 @@
 #include "preload/trace/rules.h"
 #include "preload/trace/user_copy.h"
 
-#define STATE_SYN_SENT 2 /* values of tcpi_state in struct tcp_info */
+#define STATE_SYN_SENT 2 /* TCP_SYN_SENT and TCP_CLOSE of struct tcp_info */
 #define STATE_CLOSE    7
 
 int otr_dial_is_failure(int error)
@@ -33,7 +32,7 @@ int otr_dial_is_failure(int error)
 	       error == ECONNRESET;
 }
 
-/* Reads the caller's memory, which another thread may have freed by now. */
+/* Copies the address from the caller's memory, which another thread may have freed. */
 static void put_addr(struct otr_addr *to, const struct sockaddr *sa, socklen_t len)
 {
 	union {
@@ -103,8 +102,7 @@ void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error)
 	if (!f->dial.start_ns || f->dirs[0].total + f->dirs[1].total)
 		return;
 	if (f->asked.has_born && otr_xref_open(&f->asked.born, ex))
-		otr_flight(&otr_shim.proc, ex, -1); /* the exchange does not wait for this
-						     * connection any more */
+		otr_flight(&otr_shim.proc, ex, -1); /* the exchange does not wait for it any more */
 	f->asked.has_born = 0;
 	if (f->inode && otr_ring_ready())
 		emit(self, f, error);
@@ -120,9 +118,10 @@ void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa
 		otr_dial_failed(self, f, error);
 }
 
-/* A connect() that is pending is cancelled. One that failed before, without the program asking
- * why, has failed for a reason that is not known: reading SO_ERROR would take it from another
- * process that has the socket. A child closes its own descriptors; its parent goes on. */
+/* A pending connect() is cancelled by close(). One that has failed, and whose SO_ERROR the
+ * program has not read, is emitted with EIO: reading SO_ERROR here would clear it for another
+ * process that has the socket. A child made by vfork() closes a descriptor of its own: then
+ * nothing is emitted. */
 void otr_dial_closing(struct otr_self *self, int fd)
 {
 	struct otr_fd *f = otr_fd_of(fd);

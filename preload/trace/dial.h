@@ -9,19 +9,19 @@
 
 #include "bpf/causality_state.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 struct otr_fd;
 struct otr_self;
 
-/* Is this an error of the network? All others are mistakes of the caller. */
+/* Does this errno say that connect() failed on the network, not by a mistake of the caller? */
 int otr_dial_is_failure(int error);
 
-/* connect() has not succeeded. `error`: its errno, EINPROGRESS while it is pending. */
+/* After connect() to `sa` has not succeeded. `error`: its errno; EINPROGRESS: it is pending. */
 void otr_dial(struct otr_self *self, struct otr_fd *f, const struct sockaddr *sa, socklen_t len,
 	      uint64_t start_ns, int error);
 
-/* It failed: emits that, unless bytes moved or it was emitted before. */
+/* A pending connect() has failed with `error`: emits that once, and only if no bytes moved. */
 void otr_dial_failed(struct otr_self *self, struct otr_fd *f, int error);
 
 /* `fd` is about to be closed while its connect() is pending. */

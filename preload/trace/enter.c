@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * enter.c - a thread of the program enters the library, and leaves it. The first one that
- * enters after a fork begins the child's own state.
+ * enter.c - a thread of the program enters the library, and leaves it. The first thread that
+ * enters after a fork sets the state of the child.
  */
 
 #include "preload/trace/enter.h"
@@ -21,7 +21,8 @@
 #include "preload/ring/ring.h"
 #include "preload/trace/user_copy.h"
 
-/* The kernel gave every process 16 random bytes; children of one share them. */
+/* Seeds the random numbers by the 16 bytes that the kernel gives to each program (AT_RANDOM). A
+ * child has the bytes of its parent, so its pid and the time are added. */
 static void seed(void)
 {
 	const void *bytes = (const void *)getauxval(AT_RANDOM);
@@ -50,19 +51,21 @@ void otr_process_begin(void)
 	__atomic_store_n(sh->alive, OTR_ALIVE_YES, __ATOMIC_RELEASE);
 }
 
-/* What the parent knew of its own exchanges and strands is the parent's: this process has
- * no current but what it inherits, weakly. Its connections go on. */
+/* Begins the state of a child after fork: it drops what its parent knew of exchanges and strands,
+ * inherits the current of the strand as weak evidence (R7), and keeps the connections. Returns 0 if
+ * this wrapper only makes its call. */
 static int begin_child(void)
 {
 	uint8_t not_yet = 0;
 
-	/* One thread does, once; a handler of a signal in it, or another, calls through. */
+	/* One thread begins the state, once. Another thread, and a signal handler that interrupts
+	 * it, only make their calls. */
 	if (!__atomic_compare_exchange_n(otr_shim.alive, &not_yet, OTR_ALIVE_BEGINNING, 0,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return 0;
 	otr_shim.is_server |= otr_shim.listens;
 	if (otr_shim.is_server)
-		otr_mark_propagates(); /* who made us does */
+		otr_mark_propagates(); /* the parent does, too */
 	otr_shim.off = &otr_shim.idle;
 	otr_reader_changed_child(otr_ring_now());
 	if (otr_ring_now())
@@ -72,17 +75,17 @@ static int begin_child(void)
 	otr_ring_forked();
 	otr_copies_forked();
 	if (otr_shim.no_follow) {
-		otr_shim.pid = otr_sys_getpid(); /* for otr_has_ended() */
+		otr_shim.pid = otr_sys_getpid(); /* otr_has_ended() needs it */
 		otr_ring_unmap_parents();
 		return 0;
 	}
-	otr_process_begin(); /* from here on other threads are seen, too: soon */
+	otr_process_begin(); /* from here on other threads can enter */
 	otr_threads_forked();
 	return 1;
 }
 
-/* A handler of a signal that came while we were in a wrapper may have left it by longjmp():
- * then this call is made from above its frame, and not on a handler's own stack. */
+/* Was the wrapper that the thread is in left by longjmp() of a signal handler? Then this call comes
+ * from above the frame of that wrapper, and not from the stack of a signal handler. */
 static int was_left(const struct otr_self *self, uintptr_t frame)
 {
 	return frame >= self->wrapper_frame && !otr_get(&otr_shim.has_seccomp) &&
@@ -113,7 +116,7 @@ struct otr_self *otr_enter(void)
 	if (self->reader_gen != otr_get(&otr_shim.reader_gen))
 		otr_self_forget(self);
 	self->wrapper_frame = frame;
-	self->event_ns = 0; /* of a call that was left by longjmp() */
+	self->event_ns = 0; /* an earlier call may have been left by longjmp() */
 	return self;
 }
 
@@ -131,7 +134,8 @@ void otr_offer_early(int fd)
 	int is_stream = f && f->kind == OTR_FD_STREAM;
 
 	if (self)
-		otr_hold_release(self); /* another thread may need the connection meanwhile */
+		otr_hold_release(
+			self); /* another thread may need the connection during the offer */
 	if (is_stream)
 		otr_ring_ready();
 	if (self)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flow.c - bytes that were moved: the run they belong to, what they say about causality, how
- * much of them is copied. The counterpart of bpf/move.bpf.h.
+ * flow.c - bytes that moved: the run that they belong to, the causality rules, and how many of them
+ * are copied. The counterpart of bpf/move.bpf.h.
  */
 
 #include "preload/trace/flow.h"
@@ -58,6 +58,7 @@ static void begin_run(struct otr_fd *f, int dir, uint64_t now)
 		otr_take_policies(f);
 }
 
+/* How many bytes of a call are copied, by the capture policy? */
 static uint32_t to_copy(const struct otr_shim_dir *w, uint64_t moved)
 {
 	uint32_t left = w->head_bytes;
@@ -69,48 +70,49 @@ static uint32_t to_copy(const struct otr_shim_dir *w, uint64_t moved)
 	return moved < left ? (uint32_t)moved : left;
 }
 
-/* Keeps the last 8 bytes of the run, which show the end of a chunked body. They are set to zero
- * where the end of the call was not copied. */
-static void keep_tail(uint8_t tail[8], uint64_t moved, const struct iovec *iov, int n)
+/* Keeps the last OTR_TAIL bytes of the run, which show the end of a chunked body; zeros, if the
+ * library may not read the end of the call. */
+static void keep_tail(uint8_t tail[OTR_TAIL], uint64_t moved, const struct iovec *iov, int n)
 {
 	int from = n;
 
 	for (int i = 0; i < n; i++)
 		moved -= iov[i].iov_len;
 	if (moved) {
-		memset(tail, 0, 8);
+		memset(tail, 0, OTR_TAIL);
 		return;
 	}
-	for (size_t last = 0; from && last < 8 && iov[from - 1].iov_base; from--)
+	for (size_t last = 0; from && last < OTR_TAIL && iov[from - 1].iov_base; from--)
 		last += iov[from - 1].iov_len;
 	for (; from < n; from++) {
 		const uint8_t *at = iov[from].iov_base;
 		size_t len = iov[from].iov_len;
 
-		if (len >= 8) {
-			memcpy(tail, at + len - 8, 8);
+		if (len >= OTR_TAIL) {
+			memcpy(tail, at + len - OTR_TAIL, OTR_TAIL);
 			continue;
 		}
-		memmove(tail, tail + len, 8 - len);
-		memcpy(tail + 8 - len, at, len);
+		memmove(tail, tail + len, OTR_TAIL - len);
+		memcpy(tail + OTR_TAIL - len, at, len);
 	}
 }
 
-/* The peer that speaks first is the client, unless its first bytes are an answer. Where the
- * connection may be in the midst of a message, only the words of HTTP are evidence. */
+/* The end that sends first is the client, unless its first bytes are an answer. If the connection
+ * may be midstream, only the first words of HTTP messages decide. */
 void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 {
-	int answer;
+	int is_answer;
 
 	if (f->role != OTR_ROLE_UNKNOWN)
 		return;
-	answer = n && iov->iov_len >= 7 && !memcmp(iov->iov_base, "HTTP/1.", 7);
-	if (otr_fd_is_late(f) && !answer && !otr_head_begins(iov, n))
+	is_answer = n && iov->iov_len >= 7 && !memcmp(iov->iov_base, "HTTP/1.", 7);
+	if (otr_fd_may_be_midstream(f) && !is_answer && !otr_head_begins(iov, n))
 		return;
-	otr_put(&f->role, (dir == OTR_DIR_OUT) != answer ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER);
+	otr_put(&f->role, (dir == OTR_DIR_OUT) != is_answer ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER);
 }
 
-static void count_in(struct otr_shim_dir *w, uint64_t moved, uint64_t now)
+/* Counts a call that moved bytes. */
+static void count_bytes(struct otr_shim_dir *w, uint64_t moved, uint64_t now)
 {
 	w->bytes += moved;
 	w->total += moved;
@@ -118,26 +120,27 @@ static void count_in(struct otr_shim_dir *w, uint64_t moved, uint64_t now)
 	w->last_ns = now;
 }
 
-/* Copies the first bytes of a run, or of a call. */
-static void emit_head(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
-		      uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
-		      const struct iovec *iov, int n)
+/* Emits the first bytes of a run (OTR_CAPTURE_HEAD) or of each call (OTR_CAPTURE_CALLS). */
+static void emit_first(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
+		       uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
+		       const struct iovec *iov, int n)
 {
 	struct otr_shim_dir *w = &f->dirs[dir];
 	uint32_t cap = n ? to_copy(w, moved) : 0;
 
-	if (n && w->capture == OTR_CAPTURE_HEAD && otr_asks(f, dir))
+	if (n && w->capture == OTR_CAPTURE_HEAD && otr_is_request_dir(f, dir))
 		cap = otr_head_cap(w, first, moved, iov, n, cap);
 	if (cap)
 		cap = otr_emit_data(f, self, dir, pos, moved, start_ns, first, cause, iov, n, cap);
 	w->copied += cap;
 	w->cut |= cap < moved;
-	if (w->cut) { /* the tail of a run that was cut may lie in a call that was copied whole */
+	if (w->cut) { /* the last bytes of a cut run may be in a call that was copied completely */
 		keep_tail(w->tail, moved, iov, n);
 		otr_emit_progress(f, dir);
 	}
 }
 
+/* Follows bytes that moved on `f`, of which self->event_ns is the time. */
 static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 		       uint64_t start_ns, const struct iovec *iov, int n)
 {
@@ -146,15 +149,15 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	uint64_t now = self->event_ns, pos = w->total;
 	int first = f->last_dir != dir, ready, shed;
 
-	if (f->opaque) {
+	if (f->has_upper) {
 		w->total += moved;
 		if (dir == OTR_DIR_OUT)
-			otr_tls_sent_unseen(self, f);
+			otr_tls_ciphertext_sent(self, f);
 		otr_handle(&self->strand, f->inode);
 		return;
 	}
-	/* Where there is no ring, or another thread makes it at this moment, the bytes are
-	 * counted all the same, so that later bytes have their right position. */
+	/* Without a ring, and while another thread makes it, the bytes are still counted, so that
+	 * later bytes have their right position. */
 	ready = otr_ring_ready();
 	otr_learn_role(f, dir, iov, n);
 	shed = otr_will_shed(f, dir);
@@ -165,17 +168,17 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	if (dir == OTR_DIR_OUT && f->greeting == OTR_GREETING_220)
 		otr_greeting_answered(f, iov, n);
 	if (first)
-		begin_run(f, dir, now); /* and ends the last one, shed or not */
+		begin_run(f, dir, now); /* also ends the last run, if that was shed, too */
 	otr_shed_decided(f, dir, first, shed);
 	if (ready && !shed && f->announced_by != otr_shim.pid)
 		otr_emit_conn(fd, f, OTR_EV_CONN_OPEN, 0);
-	count_in(w, moved, now);
+	count_bytes(w, moved, now);
 	otr_rules_moved(self, f, dir, first, pos, now, iov, n, &cause);
 	if (!ready && !shed) {
 		w->cut = 1;
 		__atomic_fetch_add(&otr_shim.lost_records, 1, __ATOMIC_RELAXED);
 	}
-	f->dirs[dir].frames.lost |= (uint8_t)shed; /* its frames are not followed */
+	w->frames.lost |= (uint8_t)shed; /* the frames of a shed request are not followed */
 	if (!ready || shed)
 		return;
 	if (!pos && otr_opening_read(f, dir, iov, n) == OTR_OPENING_HTTP2)
@@ -183,17 +186,18 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	if (w->capture == OTR_CAPTURE_FRAMES)
 		otr_frames_moved(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
 	else if (w->capture != OTR_CAPTURE_MUTE)
-		emit_head(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
+		emit_first(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
 	if (!pos && f->opening == OTR_OPENING_SSH)
-		otr_take_policies(f); /* the bytes copied so far name the protocol */
+		otr_take_policies(
+			f); /* mutes the rest: the bytes copied so far name the protocol */
 }
 
-/* One time for all records of a call: reading the clock is a tenth of the cost of a call. */
+/* The clock is read once for all records of a call: reading it is a tenth of the cost of a call. */
 void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 	       uint64_t start_ns, const struct iovec *iov, int n)
 {
 	if (f->reader_gen != otr_get(&otr_shim.reader_gen))
-		return; /* the call began when another agent read the ring */
+		return; /* the call began while another agent read the ring */
 	if (otr_shed_fast_path(self, f, dir, moved, iov, n))
 		return;
 	self->event_ns = otr_clock_ns();
@@ -209,18 +213,18 @@ void otr_end_runs(struct otr_fd *f)
 		end_run(upper, upper->last_dir, 0);
 }
 
-/* Does the error leave the connection as it is? Those below EPIPE are never of a connection, but
- * mistakes of the caller, or of the file or pipe at the other end of sendfile() and splice(); for a
- * call that receives, EPIPE is of that pipe, too. */
-static int is_passing(int dir, int error)
+/* Does the connection survive the error? Errors below EPIPE are mistakes of the caller, or come
+ * from the file or pipe at the other end of sendfile() and splice(). In a call that receives, EPIPE
+ * comes from that pipe, too. */
+static int connection_survives(int dir, int error)
 {
 	return error < EPIPE || (error == EPIPE && dir == OTR_DIR_IN) || error == EINPROGRESS ||
 	       error == EALREADY || error == ENOBUFS;
 }
 
-/* A call that sends has failed: what the peer sent before can still be read, often the answer
- * to a request that it did not read to its end. So the connection is over when it is closed, or
- * when a call that receives fails. */
+/* After a call that sends has failed, bytes that the peer sent before can still be read: often the
+ * answer to a request that the peer did not read to its end. So a connection ends when it is
+ * closed, or when a call that receives fails. */
 static void call_failed(int fd, struct otr_fd *f, int dir, int error)
 {
 	end_run(otr_fd_upper(f), dir, 1);
@@ -241,8 +245,8 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		otr_rules_touch(self, upper);
 		return;
 	}
-	/* The descriptor was one that the last wait returned. */
-	if (dir == OTR_DIR_IN && (!ret || !is_passing(dir, error)))
+	/* R5: the last wait has returned this descriptor. */
+	if (dir == OTR_DIR_IN && (!ret || !connection_survives(dir, error)))
 		otr_handle(&self->strand, f->inode);
 	if (ret < 0 && otr_dial_is_failure(error))
 		otr_dial_failed(self, f, error);
@@ -250,6 +254,6 @@ void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssi
 		return;
 	if (!ret && dir == OTR_DIR_IN)
 		end_run(upper, dir, 1);
-	else if (ret < 0 && !is_passing(dir, error))
+	else if (ret < 0 && !connection_survives(dir, error))
 		call_failed(fd, f, dir, error);
 }

@@ -3,8 +3,9 @@
 #define OTR_PRELOAD_FLOW_H
 
 /*
- * flow.h - bytes that were moved. In all functions `dir` is OTR_DIR_IN or OTR_DIR_OUT, and `iov`
- * the `n` pieces that the kernel took or gave; `n` is 0 where they may not be read.
+ * flow.h - bytes that moved on a connection. In all functions the calling thread holds `f`, `dir`
+ * is OTR_DIR_IN or OTR_DIR_OUT, and `iov` are the `n` pieces that the kernel took or gave; `n` is 0
+ * if the library may not read them.
  */
 
 #include <stdint.h>
@@ -13,31 +14,32 @@
 
 #include "preload/base/shim.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
-/* `moved` bytes of `f`, the socket `fd`, which is held. `start_ns`: when the call began; 0: not
- * known. */
+/* Emits `moved` bytes of `f`, the socket `fd`, and applies the causality rules. `start_ns`: when
+ * the call began; 0: not known. */
 void otr_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 	       uint64_t start_ns, const struct iovec *iov, int n);
 
-/* A call that moved nothing: `ret` is 0 at the end of the stream, or -1 with `error`. */
+/* After a call that moved no bytes: `ret` is 0 at the end of the stream, or -1 with errno
+ * `error`. */
 void otr_not_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, ssize_t ret,
 		   int error);
 
-/* Sets f->role by the first bytes of a connection whose beginning was not seen. */
+/* Sets f->role by the first bytes that move, if it is not known. */
 void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n);
 
-/* Before OTR_EV_CONN_CLOSE: emits how far the last run of `f` came. */
+/* Before OTR_EV_CONN_CLOSE: emits the end of the last run of `f`. */
 void otr_end_runs(struct otr_fd *f);
 
-/* frames.c: bytes of a connection whose HTTP/2 frames are followed. Arguments as of
- * otr_emit_data(). */
+/* frames.c: emits bytes of a connection whose HTTP/2 frames are followed. The arguments are those
+ * of otr_emit_data(). */
 void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos,
 		      uint64_t moved, uint64_t start_ns, int first, const struct otr_cause *cause,
 		      const struct iovec *iov, int n);
 
-/* frames.c: the first bytes of a direction. Returns which protocol they open, if they show how
- * the connection is to be captured, and keeps that in f->opening. */
+/* frames.c: reads the first bytes of a direction. Returns the protocol that they open, of those
+ * that decide how the connection is captured, and sets f->opening to it. */
 enum otr_opening otr_opening_read(struct otr_fd *f, int dir, const struct iovec *iov, int n);
 
 #pragma GCC visibility pop

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* frames.c - follows HTTP/2 frames (bpf/frames.h) in a process: one record for each stretch of
- * a call that is copied; `moved` of a record counts what was left out behind it, too. */
+ * a call that is copied. `moved` of a record also counts the bytes after the stretch that are left
+ * out. */
 
 #include "preload/base/shim.h"
 #include "preload/ring/emit.h"
@@ -8,12 +9,12 @@
 
 #include <string.h>
 
-/* What is emitted of one call. */
+/* One call, and the stretch of it that is emitted next. */
 struct walk {
 	struct otr_fd *f;
 	struct otr_self *self;
 	const struct otr_cause *cause;
-	const char *base; /* where the stretch begins */
+	const char *base; /* the first byte of the stretch */
 	struct otr_segment seg;
 	uint64_t pos, start_ns;
 	int dir, first;
@@ -75,20 +76,20 @@ void otr_frames_moved(struct otr_fd *f, struct otr_self *self, int dir, uint64_t
 		walk(&w, iov->iov_base, (uint32_t)iov->iov_len);
 		moved -= iov->iov_len;
 	}
-	if (moved) /* bytes were not read: the next frame may begin anywhere */
+	if (moved) /* the next frame may begin in bytes that were not read */
 		f->dirs[dir].frames.lost = 1;
 }
 
 enum otr_opening otr_opening_read(struct otr_fd *f, int dir, const struct iovec *iov, int n)
 {
-	enum otr_opening is;
+	enum otr_opening opening;
 
 	if (!n || iov->iov_len < OTR_OPENING_BYTES)
 		return f->opening;
-	is = otr_opening_of(iov->iov_base);
+	opening = otr_opening_of(iov->iov_base);
 	if (!f->opening)
-		f->opening = (uint8_t)is;
-	if (f->opening == OTR_OPENING_HTTP2 && is)
+		f->opening = (uint8_t)opening;
+	if (f->opening == OTR_OPENING_HTTP2 && opening)
 		f->dirs[dir].frames.preface = OTR_PREFACE_BYTES;
 	return f->opening;
 }

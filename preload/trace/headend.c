@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* headend.c - how much is copied of a request whose head is longer than what is copied of each
- * run. The counterpart of bpf/headend.bpf.h. */
+/* headend.c - request heads that are longer than the bytes that are copied of each run; see
+ * headend.h. The counterpart of bpf/headend.bpf.h. */
 
 #include "preload/trace/headend.h"
 
@@ -10,7 +10,7 @@
 #include "preload/base/shim.h"
 #include "preload/parse/inject.h"
 
-/* Does a blank line end with `c`, behind the two bytes `last`? */
+/* Does `c`, after the two bytes `last`, end a blank line? */
 static int ends_head(const uint8_t last[2], uint8_t c)
 {
 	return c == '\n' && (last[1] == '\n' || (last[1] == '\r' && last[0] == '\n'));
@@ -37,8 +37,7 @@ static uint32_t scan(struct otr_shim_dir *w, const struct iovec *iov, int n, uin
 	return done;
 }
 
-/* Is all of the call copied, and does it end as a head does? That is so for nearly every
- * request. */
+/* Are all bytes of the call copied, and is their end that of a head? Nearly every request is so. */
 static int is_whole(uint64_t moved, const struct iovec *iov, int n, uint32_t cap)
 {
 	const struct iovec *last = n ? &iov[n - 1] : NULL;

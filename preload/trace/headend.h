@@ -2,17 +2,17 @@
 #ifndef OTR_PRELOAD_HEADEND_H
 #define OTR_PRELOAD_HEADEND_H
 
-/* headend.h - request heads that are longer than what is copied of each run. */
+/* headend.h - request heads that are longer than the bytes that are copied of each run. */
 
 #include <stdint.h>
 #include <sys/uio.h>
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
 struct otr_shim_dir;
 
-/* `cap` bytes of a call would be copied, in the direction of requests. Returns how many are,
- * where a request's head goes on behind them. */
+/* Returns how many bytes of a call in the direction of requests are copied: `cap`, or more if the
+ * head of the request does not end in these. */
 uint32_t otr_head_cap(struct otr_shim_dir *w, int first, uint64_t moved, const struct iovec *iov,
 		      int n, uint32_t cap);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * header.c - which trace is a request in, and the header that names it (W3C Trace Context). Ids
- * are made here: of an inbound exchange when its request is read, of an outbound request when it
- * gets a header.
+ * header.c - which trace is a request in? The header that names it (W3C Trace Context). Ids are
+ * made here: those of an inbound exchange when its request is read, those of an outbound request
+ * when it gets a header.
  */
 
 #include "preload/trace/header.h"
@@ -20,14 +20,13 @@
 #include "preload/parse/environ.h"
 #include "preload/parse/inject.h"
 
-#define PARENT_LEN 70	/* of a traceparent line */
-#define CALLS_MAX  4096 /* a process that sends more is a load generator, not one piece of work */
-/* Requests in a row for which the kernel side found no parent, and requests before it found the
- * first one (R6c needs 100 wake-ups that confirm a thread after one that did not). */
-#define UNCLAIMED_MAX	4096
-#define UNCLAIMED_FIRST 512
+#define CALLS_MAX 4096 /* a process that sends more requests is a load generator */
+/* Requests in a row without late evidence after which none is expected any more. Before the first
+ * evidence it is fewer: R6c needs 100 wake-ups that confirm a thread. */
+#define NO_EVIDENCE_MAX	  4096
+#define NO_EVIDENCE_FIRST 512
 
-/* splitmix64 over a counter that the threads share: no two values are equal. */
+/* splitmix64 of a counter that the threads share. */
 uint64_t otr_random(void)
 {
 	uint64_t z =
@@ -50,14 +49,14 @@ static void random_id(uint8_t *id, size_t size)
 	}
 }
 
-/* A trace begins here: whether it is sampled is decided once, now. Writes what `tracestate` says of
- * that, and returns its length; 0: nothing. */
+/* Begins a trace, and decides whether it is sampled. Writes the `tracestate` that says so to
+ * `state`, and returns its length; 0: there is none. */
 static size_t begin_trace(uint8_t trace_id[16], uint8_t *flags, char state[OTR_SAMPLE_STATE])
 {
 	const struct otr_ring *ring = otr_ring_now();
 	uint64_t threshold = ring ? otr_get(&ring->say.threshold) : 0;
 
-	if (!threshold) /* the agent says nothing, or nothing yet */
+	if (!threshold) /* the agent has set none, or not yet */
 		threshold = otr_shim.switches.threshold;
 
 	random_id(trace_id, 16);
@@ -66,10 +65,9 @@ static size_t begin_trace(uint8_t trace_id[16], uint8_t *flags, char state[OTR_S
 }
 
 /*
- * A head that is not complete may still name a trace, so no trace is made up for it. Without a
- * traceparent the trace begins here, and requests that are sent on its behalf carry its id. A
- * request that is shed has no span of its own: what is sent for it names the span above, and no
- * trace begins with it.
+ * The ids of an inbound exchange. If its head has no traceparent, a trace begins here. If its head
+ * is not complete, it may still name a trace, so it gets no ids. An exchange that is shed has no
+ * span: the requests that are sent for it name the span above it, and no trace begins with it.
  */
 enum {
 	PARENT,
@@ -78,7 +76,8 @@ enum {
 	WANTED
 };
 
-static void make_ids(struct otr_span_ids *ids, struct otr_inbound *sv, struct otr_want want[WANTED])
+static void make_ids(struct otr_span_ids *ids, struct otr_inbound *inbound,
+		     struct otr_want want[WANTED])
 {
 	char state[OTR_SAMPLE_STATE] __attribute__((aligned(8)));
 	int has = otr_parent_read(want[PARENT].out, want[PARENT].len, ids->trace_id, ids->span_id,
@@ -89,29 +88,29 @@ static void make_ids(struct otr_span_ids *ids, struct otr_inbound *sv, struct ot
 	if (!has) {
 		ids->state_len = (uint16_t)begin_trace(ids->trace_id, &ids->flags, state);
 		if (ids->state_len)
-			otr_share_put(sv->state, state, sizeof(state));
+			otr_share_put(inbound->state, state, sizeof(state));
 	}
 	if (!ids->shed)
 		random_id(ids->span_id, sizeof(ids->span_id));
 	if (!has)
-		want[STATE].seen = 0; /* a tracestate without a traceparent is not used */
+		want[STATE].seen = 0; /* a tracestate without a traceparent is ignored */
 	ids->has_ids = 1;
 }
 
-/* Keeps a list that belongs to the trace. Not inlined, since it needs room on the stack, which
- * a handler of a signal may not have: there the list is left out. */
+/* Keeps tracestate or baggage; returns its length. Not inlined, since it needs room that an
+ * alternate signal stack may not have: there the lists are left out. */
 __attribute__((noinline)) static uint16_t keep_list(char *to, size_t most, const char *name,
 						    const struct iovec *iov, int n)
 {
 	char text[OTR_BAGGAGE_MAX] __attribute__((aligned(8)));
-	int whole;
-	size_t len = otr_head_value(iov, n, name, text, most, &whole);
+	int is_complete;
+	size_t len = otr_head_value(iov, n, name, text, most, &is_complete);
 
 	otr_share_put(to, text, (len + 7) / 8 * 8);
 	return (uint16_t)len;
 }
 
-/* Finds the lines of our headers. Returns whether it is a complete head of a request. */
+/* Finds the headers in a head. Returns whether it is a complete head of a request. */
 static int find_lines(struct otr_want want[WANTED], const struct iovec *iov, int n)
 {
 	struct otr_head_facts facts;
@@ -125,7 +124,7 @@ static int find_lines(struct otr_want want[WANTED], const struct iovec *iov, int
 	return 1;
 }
 
-static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const struct iovec *iov,
+static void take_ids(struct otr_span_ids *ids, struct otr_inbound *inbound, const struct iovec *iov,
 		     int n)
 {
 	char text[128];
@@ -137,24 +136,27 @@ static void take_ids(struct otr_span_ids *ids, struct otr_inbound *sv, const str
 
 	if (!find_lines(want, iov, n))
 		return;
-	make_ids(ids, sv, want);
+	make_ids(ids, inbound, want);
 	if (!ids->has_ids || (!want[STATE].seen && !want[BAGGAGE].seen) || otr_on_other_stack())
 		return;
 	if (want[STATE].seen)
-		ids->state_len = keep_list(sv->state, sizeof(sv->state), "tracestate", iov, n);
+		ids->state_len =
+			keep_list(inbound->state, sizeof(inbound->state), "tracestate", iov, n);
 	if (want[BAGGAGE].seen)
-		ids->baggage_len = keep_list(sv->baggage, sizeof(sv->baggage), "baggage", iov, n);
+		ids->baggage_len =
+			keep_list(inbound->baggage, sizeof(inbound->baggage), "baggage", iov, n);
 }
 
-void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov, int n)
+void otr_inbound_ids(struct otr_inbound *inbound, const struct otr_fd *f, const struct iovec *iov,
+		     int n)
 {
 	struct otr_span_ids ids = {.layer = f->layer, .shed = f->shed, .is_binary = f->is_binary};
 
-	if (!otr_inbound_lock(sv, f->inode))
-		return; /* the slot is another connection's by now */
-	take_ids(&ids, sv, iov, n);
-	otr_share_put(&sv->ids, &ids, sizeof(ids));
-	otr_inbound_unlock(sv);
+	if (!otr_inbound_lock(inbound, f->inode))
+		return; /* the slot belongs to another connection by now */
+	take_ids(&ids, inbound, iov, n);
+	otr_share_put(&inbound->ids, &ids, sizeof(ids));
+	otr_inbound_unlock(inbound);
 }
 
 static char *put(char *out, const char *text, size_t len)
@@ -163,20 +165,21 @@ static char *put(char *out, const char *text, size_t len)
 	return out + len;
 }
 
-/* Adds a list where *room bytes are enough for it; otherwise it is left out. */
+/* Adds a line, unless it is longer than *room. */
 static char *put_line(char *out, size_t *room, const char *name, const char *value, size_t len)
 {
 	if (strlen(name) + len + 2 > *room)
 		return out;
 	*room -= strlen(name) + len + 2;
 	out = put(out, name, strlen(name));
-	otr_share_text(out, value, len); /* another thread may be writing it */
+	otr_share_text(out, value, len); /* another thread may write it */
 	return put(out + len, "\r\n", 2);
 }
 
-/* What a header is made of: the lists of a trace, and the span above. */
+/* The trace that a header names: its lists, and the span above the request. */
 struct origin {
-	char begun[OTR_SAMPLE_STATE] __attribute__((aligned(8))); /* of a trace that begins here */
+	char new_state[OTR_SAMPLE_STATE]
+		__attribute__((aligned(8))); /* of a trace that begins here */
 	const char *state, *baggage;
 	size_t state_len, baggage_len;
 	const uint8_t *above;	 /* span id of the span above; NULL: none */
@@ -184,10 +187,11 @@ struct origin {
 	uint32_t seq;
 };
 
+/* The request begins a trace of its own. */
 static void begin_own(struct otr_cause *cause, struct origin *out)
 {
-	out->state = out->begun;
-	out->state_len = begin_trace(cause->trace_id, &cause->flags, out->begun);
+	out->state = out->new_state;
+	out->state_len = begin_trace(cause->trace_id, &cause->flags, out->new_state);
 }
 
 static void set_trace(struct otr_cause *cause, const uint8_t trace_id[16], uint8_t flags)
@@ -196,17 +200,17 @@ static void set_trace(struct otr_cause *cause, const uint8_t trace_id[16], uint8
 	cause->flags = flags;
 }
 
-void otr_own_call(void)
+void otr_count_run_call(void)
 {
 	if (otr_shim.started.by_run &&
 	    __atomic_add_fetch(&otr_shim.run_calls, 1, __ATOMIC_RELAXED) > CALLS_MAX)
 		otr_put(&otr_shim.is_server, 1);
 }
 
-/* A request that is sent for no exchange is in the trace that this process was started in, or
- * in a trace of its own. While exchanges are open it may be for one of them, so its trace is
- * its own. */
-static void choose_own(struct otr_cause *cause, struct origin *out)
+/* The trace of a request without a parent: that in which this process was started, or, if that does
+ * not apply, one of its own. While exchanges are open the request may be made for one of them, so
+ * its trace is its own. */
+static void choose_started(struct otr_cause *cause, struct origin *out)
 {
 	const struct otr_started *st = &otr_shim.started;
 
@@ -215,7 +219,7 @@ static void choose_own(struct otr_cause *cause, struct origin *out)
 		begin_own(cause, out);
 		return;
 	}
-	otr_own_call();
+	otr_count_run_call();
 	set_trace(cause, st->trace_id, st->flags);
 	out->state = st->state;
 	out->baggage = st->baggage;
@@ -228,94 +232,97 @@ static void choose_own(struct otr_cause *cause, struct origin *out)
 		out->above = st->run.outer;
 }
 
-/* Threads of pools, in this process or its parent. */
+/* Late evidence about threads of pools (R6c), in this process or its parent. */
 static struct {
-	int32_t sleeper;    /* pid of the process in which a thread that reads requests may sleep
-			  * until the work is done */
-	uint32_t late;	    /* `late` of the ring, as it was read last */
-	uint32_t unclaimed; /* requests since then whose parent the kernel side has not found */
+	int32_t blocking_pid;	/* process of which a thread reads from blocking sockets */
+	uint32_t late_evidence; /* `late_evidence` of the ring, as it was last read */
+	uint32_t no_evidence;	/* requests since then whose parent the kernel side has not found */
 } pools;
 
-void otr_may_sleep(void)
+void otr_reader_blocks(void)
 {
-	if (otr_get(&pools.sleeper) == otr_shim.pid)
+	if (otr_get(&pools.blocking_pid) == otr_shim.pid)
 		return;
-	otr_put(&pools.late, 0);
-	otr_put(&pools.sleeper, otr_shim.pid);
+	otr_put(&pools.late_evidence, 0);
+	otr_put(&pools.blocking_pid, otr_shim.pid);
 }
 
 /*
- * Does the kernel side find for which request a pool of this process works? It can where a
- * thread that has read a request sleeps until the work is done. The loop of an event-driven
- * runtime (Bun, asyncio) does not sleep so. Where the kernel side can, it does so again and
- * again; of a client whose threads finish otherwise (sendAsync of Java) it never does, so
- * requests of such a client get their header at once.
+ * Does the kernel side find the parent of a request that a thread of a pool sends? It can if the
+ * thread that has read the inbound request sleeps until the pool has done the work; the loop of an
+ * event-driven runtime (Bun, asyncio) does not. If it can, late evidence comes again and again. For
+ * a client whose threads end the work otherwise (sendAsync of Java) it never comes, so requests of
+ * such a client get their header at once.
  */
 static int kernel_finds_parents(const struct otr_ring *ring)
 {
-	uint32_t late = otr_get(&ring->late);
+	uint32_t late_evidence = otr_get(&ring->late_evidence);
 
-	if (!late || (late == 1 && otr_get(&pools.sleeper) != otr_shim.pid))
+	if (!late_evidence || (late_evidence == 1 && otr_get(&pools.blocking_pid) != otr_shim.pid))
 		return 0;
-	if (late != otr_get(&pools.late)) {
-		otr_put(&pools.late, late);
-		otr_put(&pools.unclaimed, 0);
+	if (late_evidence != otr_get(&pools.late_evidence)) {
+		otr_put(&pools.late_evidence, late_evidence);
+		otr_put(&pools.no_evidence, 0);
 	}
-	return __atomic_add_fetch(&pools.unclaimed, 1, __ATOMIC_RELAXED) <=
-	       (late == 1 ? UNCLAIMED_FIRST : UNCLAIMED_MAX);
+	return __atomic_add_fetch(&pools.no_evidence, 1, __ATOMIC_RELAXED) <=
+	       (late_evidence == 1 ? NO_EVIDENCE_FIRST : NO_EVIDENCE_MAX);
 }
 
-/* A thread of a pool, which reads no requests itself, sends a request while exchanges are open.
- * Its parent is known when the thread that waits for it wakes up; a header sent before would
- * name another trace. */
+/* Will late evidence give the parent of the request? A thread that reads no requests itself, as one
+ * of a pool, sends it while exchanges are open. Its parent is known when the thread that waits for
+ * the work wakes up; a header that is sent before would name another trace. */
 static int is_decided_later(void)
 {
 	const struct otr_ring *ring = otr_ring_now();
 	const struct otr_self *self = otr_self_peek();
 
-	return ring && otr_get(&otr_shim.proc.open) && self && !self->strand.mine.conn &&
+	return ring && otr_get(&otr_shim.proc.open) && self && !self->strand.last_read.conn &&
 	       kernel_finds_parents(ring);
 }
 
-static int choose_served(struct otr_cause *cause, const struct otr_inbound *sv, struct origin *out)
+/* The trace of a request with a parent. Returns 0 if it is not known. */
+static int choose_of_parent(struct otr_cause *cause, const struct otr_inbound *inbound,
+			    struct origin *out)
 {
-	if (!sv)
+	if (!inbound)
 		return 0;
-	if (!otr_ids_read(sv, cause->parent.conn, &out->ids, &out->seq)) {
+	if (!otr_ids_read(inbound, cause->parent.conn, &out->ids, &out->seq)) {
 		if (!out->ids.is_binary)
 			return 0;
 		begin_own(cause, out);
 		return 1;
 	}
 	set_trace(cause, out->ids.trace_id, out->ids.flags);
-	out->state = sv->state;
-	out->baggage = sv->baggage;
+	out->state = inbound->state;
+	out->baggage = inbound->baggage;
 	out->state_len = out->ids.state_len;
 	out->baggage_len = out->ids.baggage_len;
 	out->above = out->ids.span_id;
 	return 1;
 }
 
-/* Chooses the trace of these bytes. Returns 0 where it is not known. */
-static int choose_trace(struct otr_cause *cause, const struct otr_inbound *sv, struct origin *out)
+/* Chooses the trace of a request. Returns 0 if it is not known. */
+static int choose_trace(struct otr_cause *cause, const struct otr_inbound *inbound,
+			struct origin *out)
 {
 	out->state_len = out->baggage_len = 0;
 	out->above = NULL;
 	if (cause->parent.conn)
-		return choose_served(cause, sv, out);
+		return choose_of_parent(cause, inbound, out);
 	if (is_decided_later())
 		return 0;
-	choose_own(cause, out);
+	choose_started(cause, out);
 	return 1;
 }
 
+/* Adds tracestate and baggage. One that the program sends itself stays as it is. */
 static char *put_lists(char *out, const struct origin *from, const struct iovec *iov, int n)
 {
 	size_t state = from->state_len, baggage = from->baggage_len, room;
 
 	if (!state && !baggage)
 		return out;
-	room = otr_head_room(iov, n) - PARENT_LEN; /* there is room for it: see otr_head_read() */
+	room = otr_head_room(iov, n) - OTR_PARENT_LINE; /* not less than 0: see otr_head_read() */
 	if (state && state <= OTR_TRACESTATE_MAX && !otr_head_has(iov, n, "tracestate"))
 		out = put_line(out, &room, "tracestate: ", from->state, state);
 	if (baggage && baggage <= OTR_BAGGAGE_MAX && !otr_head_has(iov, n, "baggage"))
@@ -323,8 +330,8 @@ static char *put_lists(char *out, const struct origin *from, const struct iovec 
 	return out;
 }
 
-/* Chooses the span id that the header names: that of the request, or, where the request is
- * shed, of the span above. Returns 0 where there is none. */
+/* Chooses the span that the header names: a new one for the request, or, if the request is shed,
+ * the span above it. Returns 0 if there is none. */
 static int choose_span(struct otr_fd *f, const struct origin *from)
 {
 	uint8_t *id = f->cause.span_id;
@@ -336,16 +343,15 @@ static int choose_span(struct otr_fd *f, const struct origin *from)
 	return !f->shed_next || from->above;
 }
 
-/* A list that the program sends itself stays as it is. */
 size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *out)
 {
 	struct otr_cause *cause = &f->cause;
 	const struct otr_ref *parent = &cause->parent;
-	const struct otr_inbound *sv = otr_inbound_of(parent->conn);
+	const struct otr_inbound *inbound = otr_inbound_of(parent->conn);
 	const char *begin = out;
 	struct origin from;
 
-	if (!choose_trace(cause, sv, &from) || !choose_span(f, &from))
+	if (!choose_trace(cause, inbound, &from) || !choose_span(f, &from))
 		return 0;
 	out = put(out, "traceparent: 00-", 16);
 	out = otr_hex(out, cause->trace_id, 16);
@@ -355,7 +361,7 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 	out = otr_hex(out, &cause->flags, 1);
 	out = put(out, "\r\n", 2);
 	out = put_lists(out, &from, iov, n);
-	if (parent->conn && !otr_inbound_is(sv, parent->conn, parent->pos, from.seq))
+	if (parent->conn && !otr_inbound_is(inbound, parent->conn, parent->pos, from.seq))
 		return 0; /* another thread has read the next request of the connection */
 	cause->ids = OTR_IDS_INJECTED;
 	return (size_t)(out - begin);
@@ -363,11 +369,11 @@ size_t otr_header_make(struct otr_fd *f, const struct iovec *iov, int n, char *o
 
 int otr_header_has_span(const struct otr_fd *f)
 {
-	const struct otr_inbound *sv = otr_inbound_of(f->cause.parent.conn);
+	const struct otr_inbound *inbound = otr_inbound_of(f->cause.parent.conn);
 
 	if (!f->shed_next)
 		return 1;
-	return f->cause.parent.conn ? sv && otr_get(&sv->ids.has_ids)
+	return f->cause.parent.conn ? inbound && otr_get(&inbound->ids.has_ids)
 				    : !otr_get(&otr_shim.is_server);
 }
 
@@ -385,11 +391,11 @@ int otr_host_denied(const char *host, size_t len, unsigned int port)
 int otr_header_denied(const struct otr_fd *f, const struct iovec *iov, int n)
 {
 	char host[256];
-	int whole;
+	int is_complete;
 	size_t len;
 
 	if (!otr_shim.switches.hosts.n && !otr_ring_now()->say.hosts.n)
 		return 0;
-	len = otr_head_value(iov, n, "host", host, sizeof(host), &whole);
+	len = otr_head_value(iov, n, "host", host, sizeof(host), &is_complete);
 	return otr_host_denied(host, len, f->layer == OTR_LAYER_SOCKET ? 80 : 443);
 }

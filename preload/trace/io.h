@@ -4,8 +4,8 @@
 
 /*
  * io.h - one call that moves bytes, whatever function makes it.
- * The wrappers of hooks/exports.c describe their call and hand it over. What the caller gets
- * back (value, errno, bytes) is what it would have got without the library.
+ * The wrappers of hooks/exports.c describe their call. Its caller gets the value, errno and bytes
+ * that it would get without the library.
  */
 
 #include <sys/types.h>
@@ -13,25 +13,14 @@
 
 #include "preload/trace/call.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
-/* Makes the call, with a header in it where one belongs. Returns what the call returned, in the
- * caller's bytes. */
+/* Makes the call `o`, with a header in it where one belongs. Returns what the call returned,
+ * without the bytes of the header. */
 ssize_t otr_out(const struct otr_out *o);
 
-/* After a call that received and returned `ret`. errno stays as it is. */
+/* After a call that receives, which returned `ret`. errno stays as it is. */
 void otr_in(const struct otr_in *in, ssize_t ret);
-
-/* After a call whose bytes cannot be read (sendfile, splice). */
-void otr_out_unseen(int fd, ssize_t ret);
-void otr_in_unseen(int fd, ssize_t ret);
-
-/* After a call that sent `iov` unchanged. */
-void otr_out_reported(int fd, const struct iovec *iov, int n, ssize_t ret);
-
-/* Before any call that sends: sends what is left of a header, also where the library is off.
- * Returns 0, or -1 with errno where the rest cannot be sent yet. */
-int otr_out_first(int fd, int is_message, int flags);
 
 #pragma GCC visibility pop
 

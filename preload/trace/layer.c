@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * layer.c - what the bytes of a socket carry: plaintext inside TLS, or calls of libpq. The
- * socket calls below see neither, but their bytes show which connection it is.
- */
+/* layer.c - the upper layer of a socket: plaintext inside TLS, or calls of libpq; see layer.h. */
 
 #include "preload/trace/layer.h"
 
@@ -13,24 +10,24 @@
 #include "preload/base/shim.h"
 #include "preload/parse/inject.h"
 
-#define NEAR 65536 /* bytes of stack that a library takes below our frame at most */
+#define LIB_STACK 65536 /* a TLS library uses less stack than this below the frame of our wrapper */
 
-/* A call that was left by longjmp() is above this frame no more, and a fiber that runs
- * meanwhile has its stack elsewhere. */
+/* `tls_frame` may be stale, if the call was left by longjmp(), or belong to another fiber: then it
+ * is not close above this frame. */
 int otr_tls_inside(const struct otr_self *self)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 
-	return self->tls_frame && here < self->tls_frame && self->tls_frame - here < NEAR;
+	return self->tls_frame && here < self->tls_frame && self->tls_frame - here < LIB_STACK;
 }
 
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
-	return f->opaque ? f + OTR_FD_PAGE : f;
+	return f->has_upper ? f + OTR_FD_PAGE : f;
 }
 
-/* The upper layer takes over what is known of the socket: its role, its peer, and the request
- * that it was connected for. */
+/* The upper layer begins with what is known of the socket: the role, the peer, and the request that
+ * the socket was connected for. */
 struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 {
 	struct otr_fd *upper = f + OTR_FD_PAGE;
@@ -50,15 +47,15 @@ struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 	upper->layer = layer;
 	upper->last_dir = OTR_DIR_NONE;
 	upper->policy_gen = ~0u;
-	otr_fd_begins(upper);
-	otr_put(&f->opaque, 1);
+	otr_fd_follow(upper);
+	otr_put(&f->has_upper, 1);
 	return upper;
 }
 
-/* What a call without a wrapper sent (gnutls_record_send2) may be a part of a request: where
- * the next request begins is not known any more. */
-void otr_tls_sent_unseen(const struct otr_self *self, struct otr_fd *f)
+/* A call without a wrapper may have sent a part of a request, so the boundary of requests is not
+ * known any more. */
+void otr_tls_ciphertext_sent(const struct otr_self *self, struct otr_fd *f)
 {
 	if (!otr_tls_inside(self))
-		otr_fd_upper(f)->boundary.state = OTR_BOUNDARY_OPAQUE;
+		otr_fd_upper(f)->boundary.state = OTR_BOUNDARY_UNKNOWN;
 }

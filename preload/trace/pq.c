@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pq.c - calls of libpq and their results, emitted as the messages between client and server
- * that they stand for; see pq.h.
+ * pq.c - calls of libpq and their results, emitted as messages of PostgreSQL's protocol; see pq.h.
  *
  *	PQexec("SELECT 1")	Query "SELECT 1"
  *				CommandComplete "SELECT 1", ReadyForQuery
@@ -9,14 +8,14 @@
  *	PQgetResult		ErrorResponse 42P01, ReadyForQuery
  *
  * The messages are a layer of the connection with positions of its own, which begins with a
- * StartupMessage, so that the agent reads it as any other. From its first statement on the
- * socket below is opaque, and so is TLS in it: each statement is emitted once, where it is
- * made.
+ * StartupMessage, so that the agent reads it as any other. From its first statement on,
+ * this layer has the state of the messages: the bytes of the socket, and TLS in them, are counted
+ * alone, so that each statement is emitted once.
  *
- * A call that waits (PQexec) is a PQsendQuery and PQgetResults inside libpq. These mostly reach
- * our wrappers, too, and then they are emitted. Where libpq was linked so that they do not
- * (-Bsymbolic), the whole call is emitted, with the last of its results: the first such call
- * after it returned, later ones before they are made.
+ * A call that waits (PQexec) calls PQsendQuery and PQgetResult inside libpq. These mostly reach our
+ * wrappers, too, and then the inner calls are emitted. If libpq is linked so that they do not
+ * (-Bsymbolic), the outer call is emitted, with the last of its results: the first such call after
+ * it has returned, later ones before they are made.
  */
 
 #include "preload/trace/pq.h"
@@ -40,9 +39,9 @@
 #include "preload/trace/layer.h"
 #include "preload/trace/rules.h"
 
-#define CONNS  1024 /* connections that are followed at a time */
-#define PROBES 8
-#define NEAR   65536 /* bytes of stack that libpq takes below our frame at most */
+#define CONNS	  1024 /* connections that are followed at a time */
+#define PROBES	  8
+#define LIB_STACK 65536 /* libpq uses less stack than this below the frame of our wrapper */
 
 /* values of libpq-fe.h */
 enum {
@@ -70,20 +69,21 @@ static struct otr_pq *find(const void *conn)
 	return NULL;
 }
 
-/* Is the socket of the connection another one by now? */
+/* Has the connection ended without PQfinish() being seen: is its socket another one by now? */
 static int is_over(const struct otr_pq *pq)
 {
 	const struct otr_fd *f = otr_fd_home(otr_get(&pq->fd));
 
-	return !f || !otr_get(&f->opaque) || otr_get(&f->inode) != otr_get(&pq->inode);
+	return !f || !otr_get(&f->has_upper) || otr_get(&f->inode) != otr_get(&pq->inode);
 }
 
-/* The socket of the connection, held, while statements are emitted for it. */
+/* The socket of the connection, held; NULL: the connection has ended, or another thread holds
+ * it. */
 static struct otr_fd *socket_of(const struct otr_pq *pq)
 {
 	struct otr_fd *f = otr_fd_known(otr_get(&pq->fd));
 
-	return f && f->opaque && f->inode == pq->inode && otr_fd_upper(f)->layer == OTR_LAYER_LIB
+	return f && f->has_upper && f->inode == pq->inode && otr_fd_upper(f)->layer == OTR_LAYER_LIB
 		       ? f
 		       : NULL;
 }
@@ -94,6 +94,7 @@ static int take(struct otr_pq *pq, const void *was, const void *conn)
 					   __ATOMIC_RELAXED);
 }
 
+/* Finds the slot of a connection, or takes one; NULL: none is free. */
 static struct otr_pq *make(const void *conn)
 {
 	struct otr_pq *pq = find(conn);
@@ -110,9 +111,9 @@ static struct otr_pq *make(const void *conn)
 	return pq;
 }
 
-/* From here on the statements of this connection are emitted here. */
-static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, int fd,
-			    struct otr_fd *f)
+/* Begins the upper layer of a connection: from here on its statements are emitted here. */
+static struct otr_pq *begin_layer(struct otr_self *self, const struct otr_pq_call *c, int fd,
+				  struct otr_fd *f)
 {
 	int emitted = !otr_switch_is_on(OTR_RING_NO_OBSERVE);
 	struct otr_pq *pq = make(c->conn);
@@ -135,24 +136,25 @@ static struct otr_pq *adopt(struct otr_self *self, const struct otr_pq_call *c, 
 	return pq;
 }
 
-/* Did the program make this call itself, or libpq in a call that the program made? Statements
- * that libpq makes of its own are not emitted: the bytes of the connection show them better. */
-static int is_ours(const struct otr_self *self, const struct otr_pq_call *c)
+/* Did the program make this call, itself or by another call of libpq? A statement that libpq makes
+ * on its own (on connecting) does not begin the layer: the bytes of the connection show it. */
+static int is_of_program(const struct otr_self *self, const struct otr_pq_call *c)
 {
 	uintptr_t from = (uintptr_t)c->from;
 
 	return self->pq_conn == c->conn || from < c->lib->begin || from >= c->lib->end;
 }
 
-/* The connection before a statement; NULL: nothing is emitted for it. */
-static struct otr_pq *ready(struct otr_self *self, struct otr_pq_call *c)
+/* Returns the connection of a statement that is about to be sent; NULL: the statement is not
+ * emitted. */
+static struct otr_pq *connection_of(struct otr_self *self, struct otr_pq_call *c)
 {
 	int fd = c->conn && c->lib->status(c->conn) == CONNECTION_OK ? c->lib->socket(c->conn) : -1;
 	struct otr_fd *f = fd < 0 ? NULL : otr_fd_of(fd);
 	struct otr_pq *pq = find(c->conn);
 
 	if (f && f->kind == OTR_FD_STREAM)
-		f = otr_fd_again(fd, f);
+		f = otr_fd_recheck(fd, f);
 	if (!f || f->kind != OTR_FD_STREAM || f->role == OTR_ROLE_SERVER)
 		return NULL;
 	if (pq && pq->fd == fd && socket_of(pq) == f) {
@@ -160,13 +162,12 @@ static struct otr_pq *ready(struct otr_self *self, struct otr_pq_call *c)
 			return NULL;
 		return pq;
 	}
-	return is_ours(self, c) && otr_ring_ready() ? adopt(self, c, fd, f) : NULL;
+	return is_of_program(self, c) && otr_ring_ready() ? begin_layer(self, c, fd, f) : NULL;
 }
 
-/* Before a call. */
-
-/* The most that is emitted of such a text: the comment stands at its end. */
-static size_t most(const struct otr_pq_call *c)
+/* How many bytes of the text of such a call are emitted? The comment, at the end, has to be among
+ * them. */
+static size_t emitted_bytes(const struct otr_pq_call *c)
 {
 	return c->kind == OTR_PQ_QUERY && !c->pipelined ? OTR_PQ_TEXT : OTR_PQ_KEPT;
 }
@@ -178,58 +179,62 @@ static char *text_of(const struct otr_pq *pq)
 	return texts ? texts + (pq - otr_shim.pqs) * OTR_PQ_TEXT : NULL;
 }
 
-/* The counter of each reason for which a text gets no comment. */
-static const uint8_t why[] = {
+/* The counter for each reason for which a statement gets no comment. */
+static const uint8_t count_of[] = {
 	[OTR_COMMENT_HAS_ONE] = OTR_SHIM_HAD_ONE,
 	[OTR_COMMENT_ODD] = OTR_SHIM_ODD,
 };
 
-static void comment(struct otr_pq_call *c, struct otr_fd *upper)
+/* Puts a comment that names the trace after the text of the call, if that is possible. */
+static void add_comment(struct otr_pq_call *c, struct otr_fd *upper)
 {
-	static const size_t value = sizeof("traceparent: ") - 1;
+	static const size_t name_len = sizeof("traceparent: ") - 1;
 	size_t len = strnlen(c->text, OTR_PQ_TEXT);
-	enum otr_comment may =
-		len + OTR_COMMENT_LEN < most(c) ? otr_comment_may(c->text, len) : OTR_COMMENT_ODD;
+	enum otr_comment may = len + OTR_COMMENT_LEN < emitted_bytes(c)
+				       ? otr_comment_may(c->text, len)
+				       : OTR_COMMENT_ODD;
 	char header[OTR_HEADER_MAX];
 
 	if (may != OTR_COMMENT_MAY) {
-		otr_count(why[may]);
+		otr_count(count_of[may]);
 	} else if (!otr_header_make(upper, NULL, 0, header)) {
 		otr_count(OTR_SHIM_UNKNOWN);
 	} else {
-		otr_comment_put(text_of(c->pq), c->text, len, header + value);
+		otr_comment_put(text_of(c->pq), c->text, len, header + name_len);
 		c->text = text_of(c->pq);
 		otr_count(OTR_SHIM_INJECTED);
 	}
 }
 
-/* Emits a statement. `within`: in a call that waits and has emitted one already. */
+/* R4 for a statement, and its comment. `within`: the call is made by one that waits. */
 static void ask(struct otr_self *self, struct otr_pq_call *c, int within)
 {
 	struct otr_fd *upper = otr_fd_upper(socket_of(c->pq));
 
 	if (!within)
-		upper->has_cause = 0; /* of a call that was left by longjmp() */
+		upper->has_cause = 0; /* an earlier call may have been left by longjmp() */
 	otr_rules_ask(self, upper, c->start_ns);
 	if (!otr_shim.pq_comment || !c->text || !text_of(c->pq) || c->text == text_of(c->pq) ||
 	    otr_switch_is_on(OTR_RING_NO_INJECT))
 		return;
-	upper->cause.ids = OTR_IDS_NONE; /* of a call that was not made */
+	upper->cause.ids = OTR_IDS_NONE; /* an earlier call may have set them, and have failed */
 	if (c->kind == OTR_PQ_QUERY || c->kind == OTR_PQ_PARAMS)
-		comment(c, upper);
+		add_comment(c, upper);
 }
 
-/* Is this call inside one that waits? A call that was left by longjmp() is not. */
-static void look_above(struct otr_self *self, const struct otr_pq_call *c)
+/* Forgets the call that waits, if it was left by longjmp(): then its frame is not close above
+ * `c`. */
+static void drop_left_frame(struct otr_self *self, const struct otr_pq_call *c)
 {
 	uintptr_t here = (uintptr_t)c;
 
-	if (!self->pq_frame || here >= self->pq_frame || self->pq_frame - here > NEAR)
+	if (!self->pq_frame || here >= self->pq_frame || self->pq_frame - here > LIB_STACK)
 		self->pq_frame = 0;
 	if (!self->pq_frame)
 		self->pq_conn = NULL;
 }
 
+/* The thread is in a call that waits, until leave_frame(). */
 static void enter_frame(struct otr_self *self, struct otr_pq_call *c)
 {
 	c->self = self;
@@ -241,6 +246,7 @@ static void enter_frame(struct otr_self *self, struct otr_pq_call *c)
 	self->pq_asked = 0;
 }
 
+/* Sets *asked to whether the call made another one that sends a statement. */
 static void leave_frame(struct otr_pq_call *c, int *asked)
 {
 	struct otr_self *self = c->self;
@@ -253,8 +259,8 @@ static void leave_frame(struct otr_pq_call *c, int *asked)
 	self->pq_asked = c->was_asked;
 }
 
-/* Does the statement have a text? Without one libpq refuses the call. */
-static int has_words(const struct otr_pq_call *c)
+/* Does the call have the text and the name that it needs? libpq refuses it otherwise. */
+static int is_complete(const struct otr_pq_call *c)
 {
 	switch (c->kind) {
 	case OTR_PQ_QUERY:
@@ -269,24 +275,24 @@ static int has_words(const struct otr_pq_call *c)
 	}
 }
 
-/* Emits a statement before the call, as no other call will emit it. */
+/* Emits a statement before the call if no inner call will emit it. */
 static void emit_before(struct otr_self *self, struct otr_pq_call *c)
 {
-	c->emitted = c->waits && !c->pipelined && (c->lib->silent || c->kind == OTR_PQ_FUNCTION);
+	c->emitted = c->waits && !c->pipelined && (c->lib->is_silent || c->kind == OTR_PQ_FUNCTION);
 	if (c->emitted)
 		otr_pq_emit_statement(self, c, socket_of(c->pq));
 }
 
-static void look(struct otr_self *self, struct otr_pq_call *c)
+static void begin_call(struct otr_self *self, struct otr_pq_call *c)
 {
 	int within;
 
-	look_above(self, c);
+	drop_left_frame(self, c);
 	within = self->pq_conn == c->conn && !c->waits;
 	if (within)
 		self->pq_asked = 1;
 	c->lib = otr_pq_lib_of(c->fn);
-	c->pq = c->lib && has_words(c) ? ready(self, c) : NULL;
+	c->pq = c->lib && is_complete(c) ? connection_of(self, c) : NULL;
 	if (c->pq) {
 		c->pipelined = c->lib->pipeline && c->lib->pipeline(c->conn);
 		ask(self, c, within);
@@ -296,7 +302,7 @@ static void look(struct otr_self *self, struct otr_pq_call *c)
 		enter_frame(self, c);
 }
 
-/* A call was not followed. */
+/* A call of this connection was not seen. */
 static void mark_missed(const void *conn)
 {
 	struct otr_pq *pq = find(conn);
@@ -312,7 +318,7 @@ void otr_pq_begin(struct otr_pq_call *c)
 
 	if (self) {
 		c->start_ns = otr_clock_ns();
-		look(self, c);
+		begin_call(self, c);
 		otr_leave(self);
 	} else {
 		mark_missed(c->conn);
@@ -320,10 +326,8 @@ void otr_pq_begin(struct otr_pq_call *c)
 	errno = error;
 }
 
-/* After it. */
-
-/* The connection of a call that was made, or NULL. */
-static struct otr_fd *after(struct otr_pq_call *c, struct otr_self **self)
+/* After a call: enters and returns the socket, held; NULL: the call is not emitted. */
+static struct otr_fd *enter_after(struct otr_pq_call *c, struct otr_self **self)
 {
 	struct otr_fd *f;
 
@@ -344,7 +348,7 @@ void otr_pq_asked(struct otr_pq_call *c, int ok)
 {
 	int error = errno;
 	struct otr_self *self;
-	struct otr_fd *f = after(c, &self);
+	struct otr_fd *f = enter_after(c, &self);
 
 	if (f) {
 		if (ok)
@@ -356,11 +360,12 @@ void otr_pq_asked(struct otr_pq_call *c, int ok)
 	errno = error;
 }
 
-static void emit_whole(struct otr_self *self, struct otr_pq_call *c, struct otr_fd *f, void *res)
+/* Emits a call that waits, and its result: no inner call has reached our wrappers. */
+static void emit_outer(struct otr_self *self, struct otr_pq_call *c, struct otr_fd *f, void *res)
 {
 	if (!c->emitted)
 		otr_pq_emit_statement(self, c, f);
-	c->lib->silent |= c->kind != OTR_PQ_FUNCTION;
+	c->lib->is_silent |= c->kind != OTR_PQ_FUNCTION;
 	if (otr_pq_emit_result(self, c->lib, c->pq, f, res))
 		otr_pq_emit_over(self, c->pq, f);
 }
@@ -372,10 +377,10 @@ void otr_pq_waited(struct otr_pq_call *c, void *res)
 	struct otr_fd *f;
 
 	leave_frame(c, &asked);
-	f = after(c, &self);
+	f = enter_after(c, &self);
 	if (f) {
 		if (!asked && res)
-			emit_whole(self, c, f, res);
+			emit_outer(self, c, f, res);
 		otr_fd_upper(f)->has_cause = 0;
 		otr_leave(self);
 	}

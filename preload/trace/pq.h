@@ -3,32 +3,33 @@
 #define OTR_PQ_H
 
 /*
- * pq.h - calls of libpq, emitted as statements of a PostgreSQL client, whatever the connection
- * is made of. The wrappers of libpq.c describe their call.
+ * pq.h - calls of libpq, emitted as statements of a PostgreSQL client, whether the connection is
+ * TCP, TLS or a Unix socket. The wrappers of libpq.c describe their call.
  *
- * Nothing here changes the state of libpq: only functions that read a field are called, and
- * none where the call is in a pipeline of the program's own.
+ * The state of libpq does not change: only functions that read a field are called.
  */
 
 #include <stdint.h>
 
 #include "preload/trace/pq_call.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
-/* The libpq that has the function `fn`; NULL: one whose functions were not found. errno stays
- * as it is. */
+/* Returns the libpq that has the function `fn`; NULL: its functions were not found. errno stays as
+ * it is. */
 struct otr_pq_lib *otr_pq_lib_of(const void *fn);
 
-/* In the constructor: 0 where there is no memory. `comments`: statements get one. */
+/* In the constructor: allocates the connections. Returns 0 if there is no memory. `comments`:
+ * statements get a comment that names the trace. */
 int otr_pq_alloc(int comments);
 
-/* Before libpq's own function is called. */
+/* Each wrapper calls this before libpq's own function. */
 void otr_pq_begin(struct otr_pq_call *c);
-/* After a call that only sends: `ok`, it did. After a call that waits: its result, or NULL. */
+/* After a call that only sends; `ok`: it succeeded. After a call that waits: `res`, its result or
+ * NULL. */
 void otr_pq_asked(struct otr_pq_call *c, int ok);
 void otr_pq_waited(struct otr_pq_call *c, void *res);
-/* After PQgetResult (`fn`). */
+/* After PQgetResult() of libpq, at the address `fn`, returned `res`. */
 void otr_pq_got(const void *fn, const void *conn, void *res);
 
 #pragma GCC visibility pop

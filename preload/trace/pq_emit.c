@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pq_emit.c - the records of a connection of libpq. What was not seen (the library was off
- * meanwhile, or libpq failed without an SQLSTATE) is emitted as a byte that came and was not
- * copied: the agent then resynchronises by itself.
+ * pq_emit.c - the records of a connection of libpq. A call that was not seen (the library was off,
+ * or libpq failed without an SQLSTATE) is emitted as one byte that came and was not copied: the
+ * agent then resynchronises.
  */
 
 #include "preload/trace/pq_emit.h"
@@ -13,8 +13,8 @@
 #include "preload/trace/flow.h"
 #include "preload/trace/layer.h"
 
-/* ExecStatusType of libpq-fe.h */
-enum result {
+/* Values of ExecStatusType in libpq-fe.h. */
+enum exec_status {
 	EMPTY_QUERY = 0,
 	COMMAND_OK = 1,
 	TUPLES_OK = 2,
@@ -46,12 +46,12 @@ static void emit_short(struct otr_self *self, struct otr_pq *pq, struct otr_fd *
 	emit_in(self, pq, f, out, otr_pq_short(out, type));
 }
 
-static void emit_unseen(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
+static void emit_unread_byte(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
 	otr_moved(self, pq->fd, otr_fd_upper(f), OTR_DIR_IN, 1, 0, NULL, 0);
 }
 
-/* The layer begins. The program has sent no request, so no causality rule applies. */
+/* The program has sent no request, so no causality rule applies. */
 void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, struct otr_fd *f)
 {
 	struct otr_fd *upper = otr_fd_upper(f);
@@ -66,12 +66,12 @@ void otr_pq_emit_startup(struct otr_self *self, const struct otr_pq_call *c, str
 	upper->dirs[OTR_DIR_OUT].total = iov.iov_len;
 }
 
-/* Ends an older statement outside of a pipeline: libpq has read its result, or it would not
- * have sent the next one. */
-static void settle(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
+/* Before a statement outside of a pipeline: ends the last one, whose results libpq must have
+ * read. */
+static void end_last(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
 	if (pq->missed || (pq->busy && !pq->answered))
-		emit_unseen(self, pq, f);
+		emit_unread_byte(self, pq, f);
 	else if (pq->busy)
 		emit_short(self, pq, f, 'Z');
 	pq->missed = 0;
@@ -83,7 +83,7 @@ void otr_pq_emit_statement(struct otr_self *self, const struct otr_pq_call *c, s
 	struct otr_pq_words w;
 
 	if (!c->pipelined || pq->missed)
-		settle(self, pq, f);
+		end_last(self, pq, f);
 	otr_pq_ask(&w, c->kind, c->name, c->text, !c->pipelined || c->kind == OTR_PQ_SYNC);
 	emit_out(self, pq, f, &w, c->start_ns);
 	if (c->kind == OTR_PQ_FLUSH)
@@ -104,6 +104,7 @@ static void emit_error(struct otr_self *self, const struct otr_pq_lib *lib, stru
 	pq->missed |= !n; /* an error of libpq itself: what the server did is not known */
 }
 
+/* A command has ended; `without`: the type of the message for a command without a tag. */
 static void emit_done(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		      struct otr_fd *f, void *res, char without)
 {
@@ -113,7 +114,7 @@ static void emit_done(struct otr_self *self, const struct otr_pq_lib *lib, struc
 	emit_in(self, pq, f, out, n ? n : otr_pq_short(out, without));
 }
 
-/* The last rows; with the last of several chunks their count was emitted already. */
+/* The last rows. If they came in chunks, the last chunk has emitted their count. */
 static void emit_rows(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		      struct otr_fd *f, void *res)
 {
@@ -132,6 +133,7 @@ static void emit_chunk(struct otr_self *self, const struct otr_pq_lib *lib, stru
 	pq->counted = n > 0;
 }
 
+/* A Sync was answered. */
 static void synced(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 {
 	emit_short(self, pq, f, 'Z');
@@ -139,8 +141,8 @@ static void synced(struct otr_self *self, struct otr_pq *pq, struct otr_fd *f)
 	pq->busy = pq->syncs || pq->open;
 }
 
-/* Rows of a statement that goes on, and statements that a pipeline has dropped, emit nothing:
- * their end does. */
+/* Rows of a statement that goes on, and statements of an aborted pipeline, emit nothing; their end
+ * does. */
 int otr_pq_emit_result(struct otr_self *self, const struct otr_pq_lib *lib, struct otr_pq *pq,
 		       struct otr_fd *f, void *res)
 {

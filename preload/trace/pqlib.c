@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pqlib.c - the functions of a libpq that only read; see pq.h. */
+/* pqlib.c - finds the functions of a libpq that read a field; see pq.h. */
 
 #include <stddef.h>
 
@@ -7,10 +7,10 @@
 #include "preload/trace/pq.h"
 
 #define LIBS 4
-#define BUSY 1
+#define BUSY 1 /* a thread fills the slot */
 
 static struct {
-	uintptr_t state; /* 0: free; BUSY; else the address at which its module begins */
+	uintptr_t state; /* 0: free; BUSY; else the first address of its module */
 	struct otr_pq_lib lib;
 } libs[LIBS];
 
@@ -32,15 +32,15 @@ static const struct {
 
 static int fill(struct otr_pq_lib *lib, const void *fn)
 {
-	void *got;
+	void *reader;
 
 	if (!otr_next_module(fn, &lib->begin, &lib->end))
 		return 0;
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
-		got = otr_next_beside(fn, readers[i].name);
-		if (!got && !readers[i].optional)
+		reader = otr_next_beside(fn, readers[i].name);
+		if (!reader && !readers[i].optional)
 			return 0;
-		*(void **)((char *)lib + readers[i].at) = got;
+		*(void **)((char *)lib + readers[i].at) = reader;
 	}
 	return 1;
 }

@@ -11,6 +11,7 @@
 #include "preload/base/inbound.h"
 #include "preload/base/shim.h"
 #include "preload/base/thread.h"
+#include "preload/parse/tls_record.h"
 #include "preload/ring/ring.h"
 #include "preload/trace/header.h"
 #include "preload/trace/layer.h"
@@ -18,26 +19,27 @@
 
 void otr_rules_cause(struct otr_cause *cause, const struct otr_xref *parent, enum otr_evidence why)
 {
-	const struct otr_inbound *sv;
+	const struct otr_inbound *inbound;
 
 	if (why == OTR_EVIDENCE_NONE)
 		return;
-	sv = otr_inbound_of(parent->conn);
+	inbound = otr_inbound_of(parent->conn);
 	cause->parent.conn = parent->conn;
 	cause->parent.pos = parent->pos;
 	cause->parent.dir = OTR_DIR_IN;
-	if (sv)
-		cause->parent.layer = otr_get(&sv->ids.layer);
+	if (inbound)
+		cause->parent.layer = otr_get(&inbound->ids.layer);
 	cause->evidence = (uint8_t)why;
 }
 
-/* Sets the ids of the exchange, for the children that are started for it. */
-static void put_inbound_ids(struct otr_cause *cause, const struct otr_inbound *sv, uint64_t conn)
+/* Sets the ids of the inbound exchange in its record. */
+static void put_inbound_ids(struct otr_cause *cause, const struct otr_inbound *inbound,
+			    uint64_t conn)
 {
 	struct otr_span_ids ids;
 	uint32_t seq;
 
-	if (!otr_ids_read(sv, conn, &ids, &seq))
+	if (!otr_ids_read(inbound, conn, &ids, &seq))
 		return;
 	cause->ids = OTR_IDS_READ;
 	cause->flags = ids.flags;
@@ -46,24 +48,25 @@ static void put_inbound_ids(struct otr_cause *cause, const struct otr_inbound *s
 }
 
 /* Are these the first bytes of a binary protocol (FastCGI, uwsgi, AJP)? HTTP/1 and HTTP/2 begin
- * with letters, a PROXY header with a line end; TLS may carry either. */
+ * with letters, a PROXY header with a line end; a TLS record may carry any protocol. */
 static uint8_t is_binary(const struct iovec *iov, int n)
 {
 	uint8_t first = n && iov->iov_len ? *(const uint8_t *)iov->iov_base : ' ';
 
-	return first < ' ' && first != '\r' && first != '\n' && (first < 0x14 || first > 0x17);
+	return first < ' ' && first != '\r' && first != '\n' &&
+	       (first < OTR_TLS_TYPE_FIRST || first > OTR_TLS_TYPE_LAST);
 }
 
-/* The strand read a request or a token that is not known, as another thread used the slot or a
- * table is full: its current is not what it works for now. */
+/* The strand read a request or a token that is not known, as another thread uses the slot or a
+ * table is full: then the current of the strand is not known either. */
 static void read_unknown(struct otr_strand *st, uint64_t key, uint64_t now)
 {
 	st->entry_ns = now;
 	otr_join(st, NULL, OTR_LEVEL_NONE, key);
 }
 
-/* A child of fork has copies of the exchanges that its parent has read, which its own counts leave
- * out: such an exchange ends without them. Returns whether it is one. */
+/* Ends an exchange that the parent of this process read before fork; the counts of this process do
+ * not include it. Returns 0 if `ex` is no such exchange. */
 static int end_of_parent(struct otr_exch *ex)
 {
 	if (otr_get(&ex->tgid) == (uint32_t)otr_shim.pid)
@@ -72,41 +75,41 @@ static int end_of_parent(struct otr_exch *ex)
 	return 1;
 }
 
-/* R1 */
+/* R1: a request, or more of it, was read. */
 static void request(struct otr_self *self, struct otr_fd *f, int first, uint64_t pos, uint64_t now,
 		    const struct iovec *iov, int n, struct otr_cause *cause)
 {
 	struct otr_strand *st = &self->strand;
-	struct otr_inbound *sv = otr_inbound_make(f->inode);
+	struct otr_inbound *inbound = otr_inbound_make(f->inode);
 	struct otr_xref ref = {.conn = f->inode, .pos = pos};
 
 	if (!otr_get(&otr_shim.is_server))
 		otr_put(&otr_shim.is_server, 1);
-	if (!sv) {
+	if (!inbound) {
 		read_unknown(st, f->inode, now);
 		return;
 	}
 	if (!f->nonblock)
-		otr_may_sleep();
+		otr_reader_blocks();
 	if (first && !pos && f->seen_open)
 		f->is_binary = is_binary(iov, n);
 	if (f->nonblock && !st->waited && otr_is_single_threaded())
-		otr_all_waits_seen(st); /* the process has one thread, and wrappers see all its
-					 * waits */
+		otr_all_waits_seen(st); /* our wrappers see each wait of the only thread */
 	if (first) {
-		end_of_parent(&sv->exch);
-		otr_put(&sv->exch.tgid, (uint32_t)otr_shim.pid);
-		otr_r1_first(st, &otr_shim.proc, &sv->exch, &ref, otr_exch_of(st->mine.conn),
-			     f->nonblock, (uint64_t)self->tid, now);
-		otr_inbound_ids(sv, f, iov, n);
-		put_inbound_ids(cause, sv, f->inode);
+		end_of_parent(&inbound->exch);
+		otr_put(&inbound->exch.tgid, (uint32_t)otr_shim.pid);
+		otr_r1_first(st, &otr_shim.proc, &inbound->exch, &ref,
+			     otr_exch_of(st->last_read.conn), f->nonblock, (uint64_t)self->tid,
+			     now);
+		otr_inbound_ids(inbound, f, iov, n);
+		put_inbound_ids(cause, inbound, f->inode);
 	} else {
 		ref.pos = f->dirs[OTR_DIR_IN].pos;
-		otr_r1_more(st, &sv->exch, &ref, now);
+		otr_r1_more(st, &inbound->exch, &ref, now);
 	}
 }
 
-/* R3 */
+/* R3: an answer was sent. */
 static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;
@@ -125,15 +128,16 @@ static void answer(struct otr_self *self, struct otr_fd *f, int first, uint64_t 
 		      now);
 }
 
-/* Is the parent of a request shed? A request without a parent is shed when new ones are. */
+/* Is the parent of a request shed? A request without a parent is shed while the reader is
+ * behind. */
 static int parent_is_shed(uint64_t parent)
 {
-	const struct otr_inbound *sv = otr_inbound_of(parent);
+	const struct otr_inbound *inbound = otr_inbound_of(parent);
 
-	return parent ? sv && otr_get(&sv->ids.shed) : otr_ring_is_behind();
+	return parent ? inbound && otr_get(&inbound->ids.shed) : otr_ring_is_behind();
 }
 
-/* R4 */
+/* R4: a request is about to be sent. */
 void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;
@@ -155,9 +159,10 @@ void otr_rules_ask(struct otr_self *self, struct otr_fd *f, uint64_t now)
 	f->has_cause = 1;
 }
 
-/* A thread that is no loop works for one exchange at a time: if that is another one now, a pool has
- * given it the connection. A loop sends in any turn what the kernel has not taken before. */
-void otr_rules_again(struct otr_self *self, struct otr_fd *f)
+/* A thread that is no loop works for one exchange at a time: if its current has changed, the thread
+ * has taken the connection from a pool for another request. A loop repeats a failed call in any
+ * turn. */
+void otr_rules_recheck(struct otr_self *self, struct otr_fd *f)
 {
 	const struct otr_strand *st = &self->strand;
 	struct otr_asked *asked = &f->asked;
@@ -172,7 +177,7 @@ void otr_rules_again(struct otr_self *self, struct otr_fd *f)
 	asked->pending = 0;
 }
 
-/* R2 */
+/* R2: an answer was read. */
 static void answered(struct otr_self *self, struct otr_fd *f, int first, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;
@@ -187,6 +192,7 @@ static void answered(struct otr_self *self, struct otr_fd *f, int first, uint64_
 	otr_r2_answer(st, &otr_shim.proc, asked, otr_exch_of(asked->believed.conn), f->inode, now);
 }
 
+/* R4: a request, or more of it, was sent. */
 static void asked(struct otr_self *self, struct otr_fd *f, int first, uint64_t now,
 		  struct otr_cause *cause)
 {
@@ -236,7 +242,8 @@ void otr_rules_touch(struct otr_self *self, struct otr_fd *f)
 	otr_r10_touch(st, &otr_shim.proc, &f->asked, otr_clock_ns());
 }
 
-/* R9. `key` 0: another thread holds the connection; a thread that blocks reads what it waits for. */
+/* R9. `key` 0: another thread holds the connection, so it is not known what was read. A thread that
+ * blocks reads the answer that it waits for, so its current stays. */
 void otr_rules_notify(struct otr_self *self, uint64_t key, int write, uint64_t now)
 {
 	struct otr_strand *st = &self->strand;

@@ -2,44 +2,43 @@
 #ifndef OTR_PRELOAD_SHED_H
 #define OTR_PRELOAD_SHED_H
 
-/*
- * shed.h - requests that are not emitted: their answers are not either, so that no exchange is
- * seen by half.
- */
+/* shed.h - requests that are left out, each with its answer, so that no half exchange is
+ * emitted. */
 
 #include <stdint.h>
 #include <sys/uio.h>
 
 #include "preload/base/shim.h"
 
-#pragma GCC visibility push(hidden) /* exports.map: nothing of ours gets out */
+#pragma GCC visibility push(hidden) /* not exported: see exports.map */
 
-/* Do requests go in this direction? */
-static inline int otr_asks(const struct otr_fd *f, int dir)
+/* Is this the direction of requests? */
+static inline int otr_is_request_dir(const struct otr_fd *f, int dir)
 {
 	return (dir == OTR_DIR_IN) == (f->role == OTR_ROLE_SERVER);
 }
 
-/* Is what moves next in this direction shed? Decided where a request begins. */
+/* Are the next bytes in this direction shed? This is decided where a request begins. */
 int otr_will_shed(const struct otr_fd *f, int dir);
 
-/* Counts a request that is shed for want of CPU. */
+/* Counts a request that is shed, by the reason: paused, or the reader is behind. */
 void otr_shed_count(const struct otr_fd *f, int dir);
 
-/* Keeps what otr_will_shed() said, `shed`. `first`: a run begins in this direction. */
+/* Keeps `shed`, the result of otr_will_shed(), for the answer. `first`: a run begins. */
 static inline void otr_shed_decided(struct otr_fd *f, int dir, int first, int shed)
 {
 	otr_put(&f->shed, (uint8_t)shed);
-	if (shed && first && otr_asks(f, dir))
+	if (shed && first && otr_is_request_dir(f, dir))
 		otr_shed_count(f, dir);
 }
 
-/* Is the request that is about to go out shed without a loss of context? That is
- * so for a process that is no server, works for no request, and is paused by the agent. */
+/* May the request that is about to go out be shed without the causality rules? So it is if the
+ * agent has paused this server, the thread works for no known request, and the last exchange was
+ * shed, too. */
 int otr_ask_is_shed(const struct otr_self *self, const struct otr_fd *f);
 
-/* Counts what moved on a connection whose exchange is shed, where nothing else is to be done.
- * Returns 0 where there is more to do. */
+/* Counts bytes of a connection whose exchange is shed with OTR_SHED_ALL. Returns 0 if more than
+ * that has to be done; then nothing is counted. */
 int otr_shed_moved(struct otr_self *self, struct otr_fd *f, int dir, uint64_t moved,
 		   const struct iovec *iov, int n);
 static inline int otr_shed_fast_path(struct otr_self *self, struct otr_fd *f, int dir,

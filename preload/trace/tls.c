@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tls.c - plaintext inside TLS, read and added to where the program calls the TLS library.
+ * tls.c - plaintext inside TLS: reads it, and puts headers into it, where the program calls the TLS
+ * library.
  *
- * Which connection carries a session: the socket whose ciphertext the library moved while this
- * thread was in a call for that session, which may be a handshake. Bytes that look like a TLS
- * record prove it. A session that moves no bytes of a socket (memory BIO) is not followed. From
- * then on the socket itself is opaque: its bytes are counted, and rules and parsers see the
- * plaintext alone.
+ * A session is carried by the socket whose ciphertext the library moved while this thread was in a
+ * call for that session, which may be a handshake; the ciphertext has to begin like a TLS record.
+ * From then on the bytes of the socket itself are only counted: the rules and parsers see the
+ * plaintext. A session that moves no bytes of a socket (memory BIO) is not followed.
  *
- * A header goes in only where all of it fits one record, which a library takes whole or not at
- * all. A library that took nothing must be given the same bytes again, so these are kept.
+ * A header goes in only if the request with it fits one record, which the library takes completely
+ * or not at all. After a call in which the library took nothing, it must be called with the same
+ * bytes again, so these are kept.
  */
 
 #include "preload/trace/tls.h"
@@ -26,6 +27,7 @@
 #include "preload/base/thread.h"
 #include "preload/parse/inject.h"
 #include "preload/parse/request_boundary.h"
+#include "preload/parse/tls_record.h"
 #include "preload/ring/emit.h"
 #include "preload/ring/ring.h"
 #include "preload/trace/call.h"
@@ -37,11 +39,12 @@
 #include "preload/trace/tls_session.h"
 #include "preload/trace/user_copy.h"
 
+/* After a call for `session`: keeps which socket carries it. */
 static void learn_session(struct otr_self *self, const void *session)
 {
 	struct otr_fd *f = otr_fd_of(self->tls_fd);
 	struct otr_tls *t =
-		f && f->kind == OTR_FD_STREAM && f->opaque ? otr_tls_make(session) : NULL;
+		f && f->kind == OTR_FD_STREAM && f->has_upper ? otr_tls_make(session) : NULL;
 
 	if (!t)
 		return;
@@ -49,7 +52,7 @@ static void learn_session(struct otr_self *self, const void *session)
 	otr_put(&t->conn, f->inode);
 }
 
-/* Bytes that a call moved; those in `iov` can be read. */
+/* `all` bytes that a call moved, of which those in `iov` can be read. */
 struct moved {
 	size_t all;
 	const struct iovec *iov;
@@ -73,8 +76,8 @@ static void emit(struct otr_self *self, const struct otr_tls *t, int dir, const 
 	otr_moved(self, fd, upper, dir, m->all, start_ns, m->iov, m->n);
 }
 
-/* Moves the boundary of a client's requests on with all that goes out. */
-static void move_boundary(const struct otr_tls *t, const struct moved *m)
+/* Follows the boundary of a client's requests over the bytes that went out. */
+static void follow_boundary(const struct otr_tls *t, const struct moved *m)
 {
 	struct otr_fd *f = t ? otr_fd_of(otr_get(&t->fd)) : NULL;
 
@@ -82,13 +85,13 @@ static void move_boundary(const struct otr_tls *t, const struct moved *m)
 		otr_boundary_sent(&otr_fd_upper(f)->boundary, m->all, m->iov, m->n);
 }
 
-/* Counts bytes that were not read: the library is off, or another thread holds the connection. */
-static void follow_unseen(const struct otr_tls *t, int dir, size_t n)
+/* Counts bytes as unread: the library is off, or another thread holds the connection. */
+static void count_unread(const struct otr_tls *t, int dir, size_t n)
 {
 	struct otr_fd *f = t ? otr_fd_home(otr_get(&t->fd)) : NULL;
 
-	if (f && otr_get(&f->opaque) && otr_get(&f->inode) == otr_get(&t->conn))
-		otr_count_unseen(f + OTR_FD_PAGE, dir, (ssize_t)n);
+	if (f && otr_get(&f->has_upper) && otr_get(&f->inode) == otr_get(&t->conn))
+		otr_hold_count_unread(f + OTR_FD_PAGE, dir, (ssize_t)n);
 }
 
 static int can_hold(const struct otr_tls *t)
@@ -98,29 +101,29 @@ static int can_hold(const struct otr_tls *t)
 	return !f || otr_hold(f);
 }
 
-/* `self` NULL: the bytes are counted only. */
+/* Emits bytes that went out; `self` NULL: only counts them. */
 static void emit_out(struct otr_self *self, const struct otr_tls *t, const struct moved *m,
 		     uint64_t start_ns)
 {
 	if (!t)
 		return;
 	if (!self || !can_hold(t)) {
-		follow_unseen(t, OTR_DIR_OUT, m->all);
+		count_unread(t, OTR_DIR_OUT, m->all);
 		return;
 	}
 	emit(self, t, OTR_DIR_OUT, m, start_ns);
-	move_boundary(t, m);
+	follow_boundary(t, m);
 }
 
-/* Makes the library's call. The thread is between otr_enter() and otr_leave() only before and
- * after it. */
+/* Leaves, makes the library's call, and enters again for a moment to learn which socket carries the
+ * session. */
 static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *buf, size_t n)
 {
 	int error;
 	ssize_t ret;
 
 	self->tls_session = c->session;
-	self->tls_is_handshake = c->hello;
+	self->tls_is_handshake = c->is_handshake;
 	self->tls_fd = -1;
 	self->tls_frame = (uintptr_t)__builtin_frame_address(0);
 	otr_leave(self);
@@ -135,8 +138,8 @@ static ssize_t call(const struct otr_tls_call *c, struct otr_self *self, void *b
 	return ret;
 }
 
-/* NULL: the call is not followed: the library is off, or another TLS library makes the call
- * (TLS within TLS), whose plaintext is followed. */
+/* Enters. NULL: the call is not followed, as the library is off, or as the call is made within a
+ * call for another session (TLS within TLS), whose plaintext is followed. */
 static struct otr_self *begin(const struct otr_tls_call *c)
 {
 	struct otr_self *self = otr_is_off() ? NULL : otr_enter();
@@ -148,8 +151,8 @@ static struct otr_self *begin(const struct otr_tls_call *c)
 	return self;
 }
 
-/* Is the call a retry of one in which the library took nothing? It has the same bytes, or more.
- * GnuTLS takes NULL for it. */
+/* Does the program repeat a call in which the library took nothing? Then it gives the same bytes,
+ * or more; or NULL, to GnuTLS. */
 static int is_retry(const struct otr_tls *t, const void *buf, size_t n)
 {
 	size_t all = t->len - t->added;
@@ -160,18 +163,18 @@ static int is_retry(const struct otr_tls *t, const void *buf, size_t n)
 	       !memcmp((const char *)buf + t->at, t->bytes + t->at + t->added, all - t->at);
 }
 
-/* May a header go into this session? Not where records have once waited in memory: what they
- * held is not known when they are sent. */
+/* May a header go into this session? Never again once records have waited in memory, as their
+ * content is not known when they are sent. */
 static int may_add(const struct otr_tls_call *c, struct otr_tls *t)
 {
-	if (!otr_get(&t->early) && !c->is_direct(c))
-		otr_put(&t->early, 1);
-	return !otr_get(&t->early);
+	if (!otr_get(&t->no_inject) && !c->is_direct(c))
+		otr_put(&t->no_inject, 1);
+	return !otr_get(&t->no_inject);
 }
 
-/* Keeps the caller's bytes with a header in them, if one belongs there. */
-static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
-		    const void *buf, size_t n)
+/* If a header belongs into the caller's bytes: keeps these with the header in them. */
+static void keep_with_header(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
+			     const void *buf, size_t n)
 {
 	const struct iovec iov = {(void *)buf, n};
 	struct otr_fd *f = otr_tls_socket(t, OTR_DIR_OUT);
@@ -189,59 +192,59 @@ static void prepare(const struct otr_tls_call *c, struct otr_self *self, struct 
 	memcpy(t->bytes + at + added, (const char *)buf + at, n - at);
 	t->at = (uint32_t)at;
 	t->added = (uint32_t)added;
-	t->gone = 0;
+	t->taken = 0;
 	otr_put(&t->len, (uint32_t)(n + added));
 }
 
-/* Sets what the next record says about the header in it. */
+/* Counts the header, and sets in f->cause what the next record says of it. */
 static void set_added(const struct otr_self *self, const struct otr_tls *t)
 {
 	struct otr_fd *f = self ? otr_tls_socket(t, OTR_DIR_OUT) : NULL;
 	struct otr_fd *upper = f ? otr_fd_upper(f) : NULL;
 	uint32_t end = t->at + t->added;
 
-	otr_count(t->gone > t->at ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
+	otr_count(t->taken > t->at ? OTR_SHIM_INJECTED : OTR_SHIM_CUT_SHORT);
 	if (!upper)
 		return;
-	if (t->gone <= t->at) {
+	if (t->taken <= t->at) {
 		upper->cause.ids = OTR_IDS_NONE;
 	} else if (upper->has_cause) {
-		upper->cause.added = (uint16_t)((t->gone < end ? t->gone : end) - t->at);
+		upper->cause.added = (uint16_t)((t->taken < end ? t->taken : end) - t->at);
 		upper->cause.added_at = (uint16_t)t->at;
 	}
 }
 
-/* The library took `k` more of the kept bytes. What is left of the header is kept until it is
- * taken, too; then the caller goes on with its own bytes. Returns how many of the `k` bytes
- * were the caller's. */
+/* The library took `k` more of the kept bytes. The others are kept until all of the header is
+ * taken; then the caller's own bytes follow. Returns how many of the `k` bytes were the
+ * caller's. */
 static ssize_t account_kept(struct otr_self *self, struct otr_tls *t, uint32_t k, uint64_t start_ns)
 {
-	const struct iovec iov = {t->bytes + t->gone, k};
+	const struct iovec iov = {t->bytes + t->taken, k};
 	const struct moved m = {k, &iov, 1};
-	uint32_t from = t->gone, end = t->at + t->added;
+	uint32_t from = t->taken, end = t->at + t->added;
 	ssize_t ret = 0;
 
-	t->gone += k;
+	t->taken += k;
 	if (!from) {
 		set_added(self, t);
-		ret = t->gone <= t->at ? t->gone : t->gone < end ? t->at : t->gone - t->added;
+		ret = t->taken <= t->at ? t->taken : t->taken < end ? t->at : t->taken - t->added;
 	}
 	emit_out(self, t, &m, start_ns);
-	otr_put(&t->len, t->gone > t->at && t->gone < end ? end : 0);
+	otr_put(&t->len, t->taken > t->at && t->taken < end ? end : 0);
 	return ret;
 }
 
 /*
- * Writes the kept bytes in place of the caller's. What the library has begun is finished, even
- * if otrace was switched off meanwhile (`self` NULL). Returns 1: *ret is for the caller; 0: the
- * rest of the header is written, and the caller's bytes may follow.
+ * Writes the kept bytes in place of the caller's, also if otrace was switched off meanwhile (`self`
+ * NULL). Returns 1: the caller gets *ret; 0: the unsent part of the header is written, and the
+ * caller's bytes may follow.
  */
 static int write_kept(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
 		      ssize_t *ret)
 {
 	uint64_t start_ns = otr_clock_ns();
-	void *bytes = t->bytes + t->gone;
-	size_t n = t->len - t->gone;
+	void *bytes = t->bytes + t->taken;
+	size_t n = t->len - t->taken;
 	int error;
 
 	*ret = self ? call(c, self, bytes, n) : c->make(c, bytes, n);
@@ -256,8 +259,8 @@ static int write_kept(const struct otr_tls_call *c, struct otr_self *self, struc
 	return *ret > 0;
 }
 
-/* The library took `n` of the caller's bytes. */
-static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept, const void *buf,
+/* The library took `n` of the caller's own bytes: emits them. */
+static void emit_own(const struct otr_tls_call *c, const struct otr_copy *kept, const void *buf,
 		     size_t n, uint64_t start_ns)
 {
 	struct iovec seen[3] = {{(void *)buf, n}};
@@ -274,7 +277,8 @@ static void took_own(const struct otr_tls_call *c, const struct otr_copy *kept, 
 	errno = error;
 }
 
-/* The first write may make the handshake, so the connection is known only after it. */
+/* Copies the caller's bytes for emit_own(). The connection may not be known yet, as the first write
+ * may make the handshake. */
 static struct otr_copy *keep_own(const struct otr_tls_call *c, const struct otr_self *self,
 				 const void *buf, size_t n)
 {
@@ -293,7 +297,7 @@ static struct otr_copy *keep_own(const struct otr_tls_call *c, const struct otr_
 	return kept;
 }
 
-/* Writes the caller's bytes unchanged; `buf` NULL: they cannot be read. */
+/* Writes the caller's bytes unchanged; `buf` NULL: the library cannot read them. */
 static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self, const void *buf,
 			 size_t n)
 {
@@ -307,24 +311,24 @@ static ssize_t write_own(const struct otr_tls_call *c, struct otr_self *self, co
 	kept = keep_own(c, self, buf, n);
 	ret = call(c, self, (void *)buf, n);
 	if (ret > 0)
-		took_own(c, kept, buf, (size_t)ret, start_ns);
+		emit_own(c, kept, buf, (size_t)ret, start_ns);
 	otr_copy_free(kept);
 	return ret;
 }
 
-/* Decides what is written: the caller's bytes, or the kept ones. */
+/* Decides whether the kept bytes are written in place of the caller's: t->len is 0 if not. */
 static void choose_bytes(const struct otr_tls_call *c, struct otr_self *self, struct otr_tls *t,
 			 const void *buf, size_t n)
 {
-	if (t->len && !t->gone && !is_retry(t, buf, n))
+	if (t->len && !t->taken && !is_retry(t, buf, n))
 		otr_put(&t->len, 0);
 	else if (!t->len && self && buf)
-		prepare(c, self, t, buf, n);
+		keep_with_header(c, self, t, buf, n);
 }
 
-/* Makes this thread the writer of the session, until end_writing(). GnuTLS allows one thread
- * to send while another receives; OpenSSL allows no two calls at once. A program that breaks
- * this rule must not crash in our code. */
+/* Makes this thread the writer of the session, until end_writing(); NULL: another thread is the
+ * writer. TLS libraries allow only one thread at a time to send in a session, but a program that
+ * breaks this rule must not crash in our code. */
 static struct otr_tls *become_writer(const struct otr_self *self, const void *session)
 {
 	struct otr_tls *t = otr_tls_find(session);
@@ -343,8 +347,9 @@ static void end_writing(struct otr_tls *t)
 	__atomic_store_n(&t->writer, 0, __ATOMIC_RELEASE);
 }
 
-/* Returns 1: *ret is for the caller; 0: the caller's bytes may be written. */
-static int write_in_place(const struct otr_tls_call *c, struct otr_self **self, struct otr_tls *t,
+/* Writes the kept bytes, if there are any. Returns 1: the caller gets *ret; 0: the caller's own
+ * bytes are written next. */
+static int write_all_kept(const struct otr_tls_call *c, struct otr_self **self, struct otr_tls *t,
 			  const void *buf, size_t n, ssize_t *ret)
 {
 	int error = errno;
@@ -369,14 +374,14 @@ ssize_t otr_tls_write(const struct otr_tls_call *c, const void *buf, size_t n)
 	errno = error;
 	if (!t)
 		return write_own(c, self, buf, n);
-	done = write_in_place(c, &self, t, buf, n, &ret);
+	done = write_all_kept(c, &self, t, buf, n, &ret);
 	if (!done)
 		ret = write_own(c, self, buf, n);
 	end_writing(t);
 	return ret;
 }
 
-ssize_t otr_tls_write_unseen(const struct otr_tls_call *c, size_t n)
+ssize_t otr_tls_write_file(const struct otr_tls_call *c, size_t n)
 {
 	return write_own(c, begin(c), NULL, n);
 }
@@ -386,7 +391,7 @@ static void emit_in(struct otr_self *self, const struct otr_tls *t, const struct
 	if (t && can_hold(t))
 		emit(self, t, OTR_DIR_IN, m, 0);
 	else if (t)
-		follow_unseen(t, OTR_DIR_IN, m->all);
+		count_unread(t, OTR_DIR_IN, m->all);
 }
 
 ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)
@@ -409,7 +414,7 @@ ssize_t otr_tls_read(const struct otr_tls_call *c, void *buf, size_t n)
 	return ret;
 }
 
-ssize_t otr_tls_other(const struct otr_tls_call *c)
+ssize_t otr_tls_handshake(const struct otr_tls_call *c)
 {
 	struct otr_self *self = begin(c);
 

@@ -56,19 +56,19 @@ struct otr_tls *otr_tls_make(const void *session)
 
 		if (is_left(old) && take(old, otr_get(&old->session), session)) {
 			otr_put(&old->len, 0);
-			otr_put(&old->early, 0);
+			otr_put(&old->no_inject, 0);
 			t = old;
 		}
 	}
 	return t;
 }
 
-void otr_tls_unseen(const void *session)
+void otr_tls_no_inject(const void *session)
 {
 	struct otr_tls *t = otr_is_off() ? NULL : otr_tls_make(session);
 
 	if (t)
-		otr_put(&t->early, 1);
+		otr_put(&t->no_inject, 1);
 }
 
 void otr_tls_end(const void *session)
@@ -78,13 +78,13 @@ void otr_tls_end(const void *session)
 	if (!t)
 		return;
 	otr_put(&t->len, 0);
-	otr_put(&t->early, 0);
+	otr_put(&t->no_inject, 0);
 	__atomic_store_n(&t->session, NULL, __ATOMIC_RELEASE);
 }
 
 int otr_tls_carries(const struct otr_tls *t, struct otr_fd *f)
 {
-	return f && f->opaque && f->inode == otr_get(&t->conn) &&
+	return f && f->has_upper && f->inode == otr_get(&t->conn) &&
 	       otr_fd_upper(f)->layer == OTR_LAYER_TLS;
 }
 

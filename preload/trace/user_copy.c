@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * user_copy.c - reads what a caller wants sent, before the kernel has said that it can be read.
+ * user_copy.c - reads the bytes of a call that sends, before the kernel has said whether they are
+ * readable.
  *
- * write(fd, bad, n) fails with EFAULT; reading `bad` here would crash the program. The kernel
- * is asked page by page, by a system call that reads 8 bytes and then fails with EINVAL.
+ * write(fd, bad, n) fails with EFAULT, while reading `bad` here would crash the program. So each
+ * page is first checked by a system call that reads 8 bytes of it and then fails with EINVAL.
  *
- * After a call the bytes may be gone: the receiver may have let another thread free them. So
- * where there are threads they are copied before the call: at that time they are valid, or the
- * caller is wrong, which the kernel is asked as well.
+ * After the call the bytes may be invalid: as soon as the peer has received them, another thread
+ * may free them. So if the process has several threads, the bytes are copied before the call.
  */
 
 #include "preload/trace/user_copy.h"
@@ -29,16 +29,16 @@
 #include "preload/trace/call.h"
 #include "preload/trace/capture.h"
 
-#define PAGE	 4096u /* or a whole number of pages */
-#define IOV_MOST 1024  /* the kernel refuses more */
-#define LOOK	 16    /* first bytes, by which most of what is no request is known */
+#define PAGE	 4096u /* the smallest page of any machine */
+#define IOV_MOST 1024  /* the kernel refuses a call with more pieces */
+#define FIRST	 16    /* first bytes, which show of most calls that they send no request */
 
-/* The page that was checked last, so that each is checked once. */
-struct asked {
+/* The page that was found readable last, so that each page is checked once. */
+struct checked {
 	uintptr_t page;
 };
 
-static int is_readable(struct asked *a, const void *from, size_t len)
+static int is_readable(struct checked *a, const void *from, size_t len)
 {
 	uintptr_t at = (uintptr_t)from, end = at + len;
 
@@ -58,7 +58,7 @@ static int is_readable(struct asked *a, const void *from, size_t len)
 
 int otr_user_copy(void *to, const void *from, size_t len)
 {
-	struct asked a = {.page = OTR_NO_PAGE};
+	struct checked a = {.page = OTR_NO_PAGE};
 
 	if (!is_readable(&a, from, len))
 		return 0;
@@ -66,8 +66,8 @@ int otr_user_copy(void *to, const void *from, size_t len)
 	return 1;
 }
 
-/* The pieces of a call, if their list can be read. */
-static const struct iovec *pieces(struct asked *a, const struct otr_out *o, int *n)
+/* Returns the pieces of a call, and their number in *n; NULL: their list is not readable. */
+static const struct iovec *pieces(struct checked *a, const struct otr_out *o, int *n)
 {
 	const struct iovec *iov = o->iov;
 	size_t count = (size_t)o->n;
@@ -86,8 +86,9 @@ static const struct iovec *pieces(struct asked *a, const struct otr_out *o, int 
 	return iov;
 }
 
-/* Writes the pieces of the first `len` bytes to `out`, as far as they can be read. */
-static int readable_pieces(struct asked *a, struct iovec *out, const struct iovec *iov, int n,
+/* Writes the pieces of the first `len` bytes to `out`, up to the first one that is not readable.
+ * Returns the number of pieces. */
+static int readable_pieces(struct checked *a, struct iovec *out, const struct iovec *iov, int n,
 			   size_t len)
 {
 	int got = 0;
@@ -113,50 +114,52 @@ static size_t length(const struct iovec *iov, int n)
 	return all;
 }
 
-/* How many bytes of a call that begins at `from` lie in the pages of its first LOOK bytes? */
+/* The number of bytes from `from` to the end of the page of the FIRST-th byte. */
 static size_t in_first_pages(const void *from)
 {
-	return LOOK + (PAGE - 1) - ((uintptr_t)from + LOOK - 1) % PAGE;
+	return FIRST + (PAGE - 1) - ((uintptr_t)from + FIRST - 1) % PAGE;
 }
 
-/* Nearly every head lies in the page where it begins: the others are not asked for then. */
-static enum otr_head read_head(struct asked *a, const struct otr_out *o, struct otr_seen *seen)
+/* Nearly every head ends in the page where it begins: then no other page is checked. */
+static enum otr_head read_head(struct checked *a, const struct otr_out *o,
+			       struct otr_out_view *view)
 {
-	enum otr_head head;
-	size_t sure;
+	enum otr_head is;
+	size_t in_page;
 	int n;
 
-	seen->all = pieces(a, o, &seen->n_all);
-	if (!seen->all)
+	view->caller_iov = pieces(a, o, &view->n_caller_iov);
+	if (!view->caller_iov)
 		return OTR_HEAD_NONE;
-	n = readable_pieces(a, seen->iov, seen->all, seen->n_all, LOOK);
-	if (!otr_head_begins(seen->iov, n))
+	n = readable_pieces(a, view->iov, view->caller_iov, view->n_caller_iov, FIRST);
+	if (!otr_head_begins(view->iov, n))
 		return OTR_HEAD_NONE;
-	sure = in_first_pages(seen->iov->iov_base);
-	seen->n = readable_pieces(a, seen->iov, seen->all, seen->n_all, sure);
-	head = otr_head_read(seen->iov, seen->n, &seen->head);
-	if (head != OTR_HEAD_SPLIT || length(seen->iov, seen->n) < sure)
-		return head;
-	seen->n = readable_pieces(a, seen->iov, seen->all, seen->n_all, OTR_HEAD_MAX + 2);
-	return otr_head_read(seen->iov, seen->n, &seen->head);
+	in_page = in_first_pages(view->iov->iov_base);
+	view->n = readable_pieces(a, view->iov, view->caller_iov, view->n_caller_iov, in_page);
+	is = otr_head_read(view->iov, view->n, &view->facts);
+	if (is != OTR_HEAD_SPLIT || length(view->iov, view->n) < in_page)
+		return is;
+	view->n = readable_pieces(a, view->iov, view->caller_iov, view->n_caller_iov,
+				  OTR_HEAD_MAX + 2);
+	return otr_head_read(view->iov, view->n, &view->facts);
 }
 
-enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_seen *seen)
+enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_out_view *view)
 {
-	struct asked a = {.page = OTR_NO_PAGE};
-	enum otr_head head = read_head(&a, o, seen);
+	struct checked a = {.page = OTR_NO_PAGE};
+	enum otr_head is = read_head(&a, o, view);
 
-	seen->page = a.page;
-	return head;
+	view->page = a.page;
+	return is;
 }
 
-#define COPIES 256 /* at once */
+#define COPIES 256 /* calls whose bytes are kept at a time */
 
 struct otr_copy {
-	int32_t tid; /* 0: free */
-	int32_t has_tail;
-	size_t got, all; /* bytes in `head`, and of the call */
-	char *head;	 /* OTR_DATA_MAX bytes, once they were needed */
+	int32_t tid;	  /* the thread that makes the call; 0: the slot is free */
+	int32_t has_tail; /* 1: `tail` has the last bytes of the call, which are not in `bytes` */
+	size_t got, all;  /* number of bytes in `bytes`, and in the call */
+	char *bytes;	  /* the first bytes; OTR_DATA_MAX, allocated when they are first needed */
 	char tail[OTR_TAIL];
 };
 
@@ -179,8 +182,8 @@ static int take(struct otr_copy *at, int32_t was, int32_t tid)
 					   __ATOMIC_RELAXED);
 }
 
-/* A copy whose thread was cancelled in its call is reused when all are taken: one check for
- * each call. */
+/* When all slots are taken: checks one of them, and takes it if its thread was cancelled in the
+ * call. */
 static struct otr_copy *reuse_slot(int32_t tid)
 {
 	static uint32_t next;
@@ -199,7 +202,7 @@ static struct otr_copy *take_slot(int32_t tid)
 	for (uint32_t i = 0; i < COPIES; i++) {
 		at = &otr_shim.copies[((uint32_t)tid + i) % COPIES];
 		was = otr_get(&at->tid);
-		if (was == tid) /* left by longjmp() */
+		if (was == tid) /* an earlier call was left by longjmp() */
 			return at;
 		if (!was && take(at, 0, tid))
 			return at;
@@ -207,15 +210,15 @@ static struct otr_copy *take_slot(int32_t tid)
 	return reuse_slot(tid);
 }
 
-/* Is this piece a header of ours? */
+/* Is this piece one of our headers, which is always readable? */
 static int is_header(const void *at)
 {
 	return otr_shim.headers && (uintptr_t)at - (uintptr_t)otr_shim.headers <
 					   OTR_HEADERS * sizeof(*otr_shim.headers);
 }
 
-/* Returns how many of `len` bytes could be read. */
-static size_t copy(struct asked *a, char *to, size_t len, const struct iovec *iov, int n)
+/* Copies up to `len` bytes, as far as they are readable. Returns their number. */
+static size_t copy(struct checked *a, char *to, size_t len, const struct iovec *iov, int n)
 {
 	size_t got = 0, k;
 
@@ -229,8 +232,8 @@ static size_t copy(struct asked *a, char *to, size_t len, const struct iovec *io
 	return got;
 }
 
-/* Copies the last bytes of a call, where a chunked body ends. */
-static void copy_tail(struct asked *a, struct otr_copy *c, const struct iovec *last)
+/* Copies the last bytes of a call, which show the end of a chunked body. */
+static void copy_tail(struct checked *a, struct otr_copy *c, const struct iovec *last)
 {
 	const struct iovec end = {(char *)last->iov_base + last->iov_len - OTR_TAIL, OTR_TAIL};
 
@@ -240,13 +243,14 @@ static void copy_tail(struct asked *a, struct otr_copy *c, const struct iovec *l
 		c->got = c->all - OTR_TAIL;
 }
 
-/* Where nearly all bytes are copied, all are, so that the last ones need no place of their own. */
-static void fill(struct asked *a, struct otr_copy *c, size_t want, const struct iovec *iov, int n)
+/* Copies all bytes of a call if `want` is nearly all, so that no tail is needed. */
+static void fill_copy(struct checked *a, struct otr_copy *c, size_t want, const struct iovec *iov,
+		      int n)
 {
 	c->all = length(iov, n);
 	if (c->all <= want + OTR_TAIL && c->all <= OTR_DATA_MAX)
 		want = c->all;
-	c->got = copy(a, c->head, want, iov, n);
+	c->got = copy(a, c->bytes, want, iov, n);
 	copy_tail(a, c, &iov[n - 1]);
 }
 
@@ -254,19 +258,18 @@ static struct otr_copy *take_copy(int32_t tid)
 {
 	struct otr_copy *c = take_slot(tid);
 
-	if (!c || otr_alloc_once(&c->head, OTR_DATA_MAX))
+	if (!c || otr_alloc_once(&c->bytes, OTR_DATA_MAX))
 		return c;
 	otr_copy_free(c);
 	return NULL;
 }
 
-/* Where it is not known what the call will send, nothing is copied. */
 struct otr_copy *otr_copy_keep(const struct otr_self *self, const struct otr_fd *f,
 			       const struct otr_out *o, const struct iovec *iov, int n,
 			       uintptr_t page)
 {
-	size_t want = otr_is_single_threaded() ? 0 : f ? otr_wanted(f) : OTR_DATA_MAX;
-	struct asked a = {.page = page};
+	size_t want = otr_is_single_threaded() ? 0 : f ? otr_capture_wanted(f) : OTR_DATA_MAX;
+	struct checked a = {.page = page};
 	int error = errno;
 	struct otr_copy *c;
 
@@ -274,14 +277,14 @@ struct otr_copy *otr_copy_keep(const struct otr_self *self, const struct otr_fd 
 		iov = pieces(&a, o, &n);
 	c = want && iov ? take_copy(self->tid) : NULL;
 	if (c)
-		fill(&a, c, want, iov, n);
+		fill_copy(&a, c, want, iov, n);
 	errno = error;
 	return c;
 }
 
 int otr_copy_read(const struct otr_copy *c, struct iovec *out, size_t moved)
 {
-	out[0] = (struct iovec){(char *)c->head, c->got < moved ? c->got : moved};
+	out[0] = (struct iovec){(char *)c->bytes, c->got < moved ? c->got : moved};
 	if (!c->has_tail || moved != c->all)
 		return out[0].iov_len > 0;
 	out[1] = (struct iovec){NULL, c->all - c->got - OTR_TAIL};

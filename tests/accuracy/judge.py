@@ -6,7 +6,7 @@ Every request and statement of the test programs carries the id of the request i
 made for, so the truth is in the spans themselves: a parent with another id is wrong, a
 span that should have a parent and has none is an orphan. SERVER spans of the ENTRY
 services (without any: of all) are roots. With `--from N` requests before the Nth of the
-entry do not count (probation). What asks for /own is nobody's child: any parent is wrong.
+entry do not count (probation). Requests for /own have no parent: any parent is wrong.
 
 Prints one row of run.sh's table, and the first wrong ones; exits 1 where a parent is
 wrong (with --precision P: where fewer than P % of those claimed are right), where fewer
@@ -62,7 +62,7 @@ def judge(all_spans, entries, skip):
         if s.id is None or (s.kind == 2 and is_entry(s)) or s.start < since:
             continue
         parent = known.get(s.parent)
-        # The process that `run` started is nobody's request: as no parent at all.
+        # A span below the program of `run` belongs to no request: it counts as one without a parent.
         claims = s.parent and not (parent and parent.kind == 1)
         if s.own and s.kind == 3:
             verdict = "wrong" if claims else "own"
@@ -89,7 +89,7 @@ def main():
     args.add_argument("--from", dest="skip", type=int, default=0)
     args.add_argument("--least", type=float, default=0)
     args.add_argument("--precision", type=float, default=100)
-    args.add_argument("--own", action="store_true", help="some must be nobody's child")
+    args.add_argument("--own", action="store_true", help="some spans must be requests for /own")
     args.add_argument("--requests", type=int, default=0, help="as the load counted them")
     args = args.parse_args()
     everything = [Span(*pair) for pair in spans(args.traces)]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh [quick | CASE..] - are the parents right? One row a case and number of clients.
+# run.sh [quick | CASE..] - are the parents right? Prints one row per case and number of clients.
 #
 #	cases      nginx-flask-pg nginx-node-node nginx-node-queue pool-python pool-c
 #	           pool-late pool-twice pool-mixed late-node late-flask asyncio go-db go-nested
@@ -34,12 +34,12 @@ attach() { # NAME TARGET..: returns once it traces; its pid in AGENT
 	shift
 	local more=()
 	[ -z "${RECORD:-}" ] || more=(--record "$OUT/$name.rec")
-	# All spans are to be judged: none may be let go, or thrown away on the way.
+	# judge.py needs all spans: no request may be shed, and no queue may be full.
 	OTRACE_CPU_BUDGET=0 OTEL_BSP_MAX_QUEUE_SIZE=100000 "$B/otrace" attach --export "file:$OUT/$name.jsonl" -o "$OUT/$name.txt" --no-live \
 		"${more[@]}" "$@" >"$OUT/$name.log" 2>&1 </dev/null &
 	AGENT=$!
 	for ((i = 0; i < 200; i++)); do
-		# It says nothing with -o; when its probes are in, listing takes a moment.
+		# With -o there is no notice: wait until the probes are attached, and until processes are listed.
 		if find "/proc/$AGENT/fd" -lname '*bpf*link*' 2>/dev/null | grep -q .; then
 			sleep 0.3
 			return 0
@@ -63,8 +63,8 @@ load() { # CLIENTS PORT PATH: bounded; sets SENT
 	fi
 }
 
-# The load comes from outside of what is traced: who loads asks for it here.
-loads_outside() { # ASK TELL: pipes
+# The load comes from a process that is not traced; measure() asks for it through these pipes.
+loads_outside() { # ASK SENT: pipes
 	local clients port path
 	while read -r clients port path <"$1"; do
 		[ "$clients" != over ] || return 0
@@ -73,7 +73,7 @@ loads_outside() { # ASK TELL: pipes
 	done
 }
 
-# One row: traces the targets while PATH of PORT is asked.
+# Prints one row: traces the targets during a load on PATH of PORT.
 measure() { # NAME CLIENTS PORT PATH "TARGET.." [JUDGE ARG..]
 	local name=$1 clients=$2 port=$3 path=$4 targets=$5
 	local file=$name.$clients loader
@@ -81,13 +81,13 @@ measure() { # NAME CLIENTS PORT PATH "TARGET.." [JUDGE ARG..]
 	shift 5
 	if [ -n "${INSIDE:-}" ]; then
 		echo "$clients $port $path" >"$INSIDE.ask"
-		read -r SENT <"$INSIDE.told"
+		read -r SENT <"$INSIDE.sent"
 		sleep 0.3
 		echo "$name $clients $SENT $*" >>"$INSIDE"
 		return
 	fi
 	if [ -n "${LATE:-}" ]; then
-		# Long enough for an attach that such a load holds up.
+		# An attach takes longer under such a load.
 		LOAD_SECONDS=$((LOAD_SECONDS + 3)) load "$clients" "$port" "$path" &
 		loader=$!
 		sleep 0.5
@@ -147,7 +147,7 @@ case_nginx_node_node() {
 		--entry nginx --from 1000 --least 95
 }
 
-# Attached under load: connections, exchanges and turns are met half way.
+# The agent attaches under load, within connections, exchanges and turns.
 case_late_node() {
 	SOCKETS=128 node_chain || return 1
 	LATE=1 each late-node "$NGINX_PORT" /price ":$NGINX_PORT :$NODE_PORT :$LAST" \
@@ -160,7 +160,7 @@ case_late_flask() {
 		--entry nginx --from 300
 }
 
-# 64 requests wait for 8 connections: in the program, where nobody sees who is next.
+# 64 requests wait for 8 connections within the program, so their order is not visible.
 case_nginx_node_queue() {
 	SOCKETS=8 node_chain || return 1
 	each nginx-node-queue "$NGINX_PORT" /price ":$NGINX_PORT :$NODE_PORT :$LAST" \
@@ -172,7 +172,7 @@ case_pool_python() {
 	each pool-python "$GUNICORN_PORT" /pooled ":$GUNICORN_PORT" --precision 99.9
 }
 
-pool_calls() { # NAME "ARG.." [JUDGE ARG..]: pool.c so set
+pool_calls() { # NAME "ARG.." [JUDGE ARG..]: pool.c with these arguments
 	local name=$1 args=$2
 	shift 2
 	mkdir -p "$B/tests/apps"
@@ -184,10 +184,10 @@ pool_calls() { # NAME "ARG.." [JUDGE ARG..]: pool.c so set
 
 case_pool_c() { pool_calls pool-c ""; }
 
-# Handlers are held up before they wait: where their job is done by then, nobody wakes them.
+# Handlers pause before they wait: if their job is done by then, no thread wakes them.
 case_pool_late() { pool_calls pool-late "2000 6"; }
 
-# Each job asks twice; every other asks nothing.
+# In the first case each job sends two requests, in the second every other job sends none.
 case_pool_twice() { pool_calls pool-twice "0 8 2"; }
 case_pool_mixed() { pool_calls pool-mixed "0 8 1 2" --precision 99.9; }
 
@@ -220,7 +220,7 @@ case_java_url() { java_app && each java-url "$APP_PORT" /url ":$APP_PORT"; }
 case_java_client() { java_app && each java-client "$APP_PORT" /client ":$APP_PORT"; }
 case_java_pool() { java_app && each java-pool "$APP_PORT" /pooled ":$APP_PORT" --precision 99.9; }
 
-# A handler runs on a virtual thread, which leaves its thread to others where it waits.
+# A handler runs on a virtual thread, which yields its thread to other handlers when it waits.
 java21() { # prints the folder of a JDK that has virtual threads
 	local at
 	for at in /usr/lib/jvm/*/bin/java; do
@@ -268,7 +268,7 @@ case_own_node() {
 	each own-node "$APP_PORT" /call ":$APP_PORT" --own
 }
 
-node_calls() { # NAME SETTING [JUDGE ARG..]: calls.js so set, with no timer of its own
+node_calls() { # NAME SETTING [JUDGE ARG..]: calls.js with this setting and without its timer
 	local name=$1 setting=$2
 	shift 2
 	back && app own env -u UNDICI OWN=0 SOCKETS=200 "$setting" node "$SVC/calls.js" @PORT@ "$PRICES" ||
@@ -276,13 +276,14 @@ node_calls() { # NAME SETTING [JUDGE ARG..]: calls.js so set, with no timer of i
 	each "$name" "$APP_PORT" /call ":$APP_PORT" --from 300 "$@"
 }
 
-# Each 50th request is asked for after all that the turn of the loop had read.
+# Each 50th handler asks after the loop has read all that its turn found.
 case_node_immediate() { node_calls node-immediate DEFER=immediate; }
 case_node_timeout0() { node_calls node-timeout0 DEFER=timeout0; }
 case_node_two() { node_calls node-two TWICE=1; }
 case_node_twice() { node_calls node-twice DEFER=twice; }
 
-# UNDICI: the folder of npm's undici, which gives its connections away after each turn.
+# UNDICI: the folder of npm's undici, which hands its free connections to waiting requests after each
+# turn.
 case_node_undici() {
 	if [ -z "${UNDICI:-}" ]; then
 		echo "node-undici: left out, UNDICI names no folder of npm's undici" >&2
@@ -291,8 +292,8 @@ case_node_undici() {
 	node_calls node-undici UNDICI="$UNDICI"
 }
 
-# Handlers compute for 20 ms, and so does the timer: it is due long before its loop, which
-# reads its clock before that, seems to begin to wait for it.
+# Handlers and the timer compute for 20 ms each. The loop reads its clock before it computes, so the
+# timer is due long before the loop begins to wait for it.
 case_own_busy() {
 	back && app own env -u UNDICI BUSY=20 OWN=50 node "$SVC/calls.js" @PORT@ "$PRICES" || return 1
 	each own-busy "$APP_PORT" /call ":$APP_PORT" --own
@@ -325,13 +326,13 @@ one() { # CASE
 	svc_stop
 }
 
-# The services of a case are children of `otrace run`; what they did is judged after it.
+# The services of a case are children of `otrace run`; judge.py reads the spans when it has ended.
 shim_one() { # CASE
 	local clients name requests more source=--no-bpf
 	[ "$SHIM" != both ] || source=
-	rm -f "$OUT/inside.ask" "$OUT/inside.told"
-	mkfifo "$OUT/inside.ask" "$OUT/inside.told"
-	loads_outside "$OUT/inside.ask" "$OUT/inside.told" &
+	rm -f "$OUT/inside.ask" "$OUT/inside.sent"
+	mkfifo "$OUT/inside.ask" "$OUT/inside.sent"
+	loads_outside "$OUT/inside.ask" "$OUT/inside.sent" &
 	for clients in $CLIENTS; do
 		rm -f "$OUT/inside"
 		# shellcheck disable=SC2086

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls.java - a Java service that asks another in four ways (accuracy tests).
+// Calls.java - a Java service that asks another one by four APIs (accuracy tests).
 //
 //	java Calls.java PORT BACK      BACK is http://host:port
 //
 //	GET /url?id=N      HttpURLConnection: the handler's thread writes and reads
-//	GET /client?id=N   HttpClient, synchronous: its own threads may do it
+//	GET /client?id=N   HttpClient, synchronous: threads of the client may write and read
 //	GET /async?id=N    HttpClient, two requests at once, joined by the handler
-//	GET /pooled?id=N   left to a pool of 8 threads, for which the handler waits
+//	GET /pooled?id=N   a pool of 8 threads asks, and the handler waits for it
 //
 // With VIRTUAL=1 each handler runs on a virtual thread (JDK 21 and later).
 import com.sun.net.httpserver.HttpExchange;
@@ -54,7 +54,7 @@ public class Calls {
 		}).get();
 	}
 
-	// By name: this is to be compiled by a JDK that has none, too.
+	// By reflection, so that a JDK without virtual threads compiles this file, too.
 	static ExecutorService threads() throws ReflectiveOperationException {
 		if (System.getenv("VIRTUAL") == null)
 			return Executors.newCachedThreadPool();

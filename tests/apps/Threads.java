@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads.java - a Java program that asks in every way, from 200 threads at once.
+// Threads.java - a Java program that sends requests by each API of Java, from 200 threads at once.
 //
-//	java Threads PORT HTTPS      HTTP/1.1 servers of 127.0.0.1; prints what they said
+//	java Threads PORT HTTPS      HTTP/1.1 servers of 127.0.0.1; prints their answers
 import java.io.OutputStream;
 import java.net.HttpURLConnection;
 import java.net.URI;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * async.cpp - a C++ server whose threads ask by std::async(std::launch::async) (accuracy
- * tests).
+ * async.cpp - a C++ server whose threads ask by std::async(std::launch::async)
+ * (accuracy tests).
  *
- *	async PORT BACKPORT      GET /call?id=N: a thread made for it asks the back
+ *	async PORT BACKPORT      a new thread per request GET /call?id=N asks BACKPORT
  */
 #include <arpa/inet.h>
 #include <cstdio>
@@ -16,7 +16,8 @@
 
 static sockaddr_in back;
 
-/* A whole message: its head, and the body that Content-Length tells of. "": its end. */
+/* Reads a whole message: its head, and the body, whose length is Content-Length. "": the
+ * connection has ended. */
 static std::string read_message(int fd)
 {
 	std::string text;
@@ -43,8 +44,8 @@ static std::string read_message(int fd)
 static int ask(const std::string &id)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	std::string text = "GET /price?id=" + id +
-			   " HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n";
+	std::string text =
+		"GET /price?id=" + id + " HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n";
 	bool ok = !connect(fd, reinterpret_cast<sockaddr *>(&back), sizeof(back)) &&
 		  write(fd, text.data(), text.size()) == (ssize_t)text.size() &&
 		  !read_message(fd).empty();

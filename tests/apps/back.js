@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// back.js - answers anything with "7", after 0 to 3 ms: answers overtake each other
+// back.js - answers each request with "7" after 0 to 3 ms, so that answers overtake each other
 // (accuracy tests).
 'use strict'
 require('http').createServer((req, res) => {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// calls.go - a Go service that asks another in three ways (accuracy tests).
+// calls.go - a Go service that asks another one in three ways (accuracy tests).
 //
 //	calls PORT BACK      BACK is host:port
 //
-//	GET /db?id=N       as database drivers do: the handler's goroutine writes and reads
-//	                   a connection taken from a pool
-//	GET /nested?id=N   goroutines five deep, each asks over a connection of its own
-//	GET /http?id=N     by the client of net/http
+//	GET /db?id=N       like a database driver: the goroutine of the handler writes to and reads
+//	                   from a connection of a pool
+//	GET /nested?id=N   five goroutines, each started by the one before, ask over connections of their own
+//	GET /http?id=N     the client of net/http asks
 package main
 
 import (

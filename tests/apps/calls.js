@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// calls.js - a Node service that asks another, beside work of its own (accuracy tests).
+// calls.js - a Node service that asks another one, and has work of its own (accuracy tests).
 //
 //   node calls.js PORT BACK      GET /call?id=N asks BACK/price?id=N
 //
-// A timer asks for /own?id=.. over the same pool of connections: nobody's child.
+// A timer asks for /own?id=.. over the same pool of connections; these requests have no parent.
 //
-//   OWN=MS           how often the timer asks, each 10 ms; 0: not at all
-//   SOCKETS=N        at most so many connections, 32
-//   BUSY=MS          each handler, and the timer, computes for so long before it asks
-//   DEFER=HOW        each 50th request asks later: immediate, timeout0, or twice (at once
+//   OWN=MS           the timer asks every MS milliseconds; default 10; 0: never
+//   SOCKETS=N        at most N connections; default 32
+//   BUSY=MS          each handler and the timer compute for MS milliseconds before they ask
+//   DEFER=HOW        each 50th handler asks later: immediate, timeout0, or twice (at once
 //                    and in setImmediate)
-//   TWICE=1          asks twice at once
-//   UNDICI=DIR       asks by undici.request of that folder, not by http.get
+//   TWICE=1          each handler sends two requests at once
+//   UNDICI=DIR       the service asks by undici.request of that folder, not by http.get
 'use strict'
 const http = require('http')
 const [port, back] = process.argv.slice(2)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# calls.py - a Flask service whose calls are made in less direct ways (accuracy tests).
+# calls.py - a Flask service that asks another one directly and by a thread pool (accuracy tests).
 #
-#   GET /direct?id=N   the handler's own thread asks
+#   GET /direct?id=N   the thread of the handler asks
 #   GET /pooled?id=N   a thread of a pool asks, the handler waits for it
 #
-# With OWN=1 a thread asks for /own?id=.. now and then: that is nobody's child.
+# With OWN=1 a thread asks for /own?id=.. now and then; these requests have no parent.
 import http.client
 import itertools
 import os

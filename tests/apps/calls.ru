@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# calls.ru - a puma service that asks another (accuracy tests).
+# calls.ru - a puma service that asks another one (accuracy tests).
 #
-#   GET /direct?id=N   the handler's own thread asks PRICES/price?id=N
-#   GET /pooled?id=N   so does a thread that was made for it, the handler waits
+#   GET /direct?id=N   the thread of the handler asks PRICES/price?id=N
+#   GET /pooled?id=N   a new thread asks, and the handler waits for it
 require 'net/http'
 require 'uri'
 

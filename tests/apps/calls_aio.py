@@ -3,7 +3,8 @@
 #
 #   python3 calls_aio.py PORT BACK      GET /call?id=N asks BACK/price?id=N
 #
-# With UVLOOP=1 on uvloop's loop. With OWN=1 a task asks for /own?id=.. now and then: that is nobody's child.
+# UVLOOP=1 uses the event loop of uvloop. With OWN=1 a task asks for /own?id=.. now and then; these
+# requests have no parent.
 import asyncio
 import itertools
 import os

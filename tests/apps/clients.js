@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// clients.js - a Node program that asks in every way, one after the other.
+// clients.js - a Node program that sends a request by each API of Node, one after the other.
 //
-//   node clients.js PORT HTTPS     servers of 127.0.0.1; prints what they said
+//   node clients.js PORT HTTPS     servers of 127.0.0.1; prints their answers
 'use strict'
 const http = require('http')
 const https = require('https')
@@ -27,7 +27,7 @@ function ask (how, options, pieces = []) {
 
 async function main () {
   for (let i = 0; i < 20; i++) await ask(http, { path: `/kept/${i}`, agent: kept })
-  // A descriptor's number is soon another's: each closes its connection past libc.
+  // Numbers of descriptors are used again soon; libuv closes them by a direct system call.
   for (let i = 0; i < 20; i++) await ask(http, { path: `/closed/${i}`, agent: false })
   const pieces = ['GET / HTTP/1.1\r\n\r\n', 'x'.repeat(100000), 'end']
   const length = pieces.reduce((n, s) => n + s.length, 0)

@@ -45,7 +45,7 @@ static struct sock_filter run[] = {
 	ALLOW,
 };
 
-static struct sock_filter talk[] = {
+static struct sock_filter memfd_and_unix[] = {
 	LOAD(nr),      IS(SYS_memfd_create, 3, 0), IS(SYS_socket, 0, 3),
 	LOAD(args[0]), IS(AF_UNIX, 0, 1),	   REFUSE,
 	ALLOW,
@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 		rc = filter(run, sizeof(run) / sizeof(run[0]));
 	else if (!strcmp(argv[1], "nothing"))
 		rc = filter(run, sizeof(run) / sizeof(run[0])) ||
-		     filter(talk, sizeof(talk) / sizeof(talk[0]));
+		     filter(memfd_and_unix, sizeof(memfd_and_unix) / sizeof(memfd_and_unix[0]));
 	else if (!strcmp(argv[1], "nnp"))
 		rc = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (!rc)

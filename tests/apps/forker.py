@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""forker.py PORT BACK - a server that forks in mid-request; the child asks BACK, too."""
+"""forker.py PORT BACK - a server that forks within a request; parent and child ask BACK."""
 import http.client
 import os
 import socket

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""get.py PORT PATH - one GET request."""
+"""get.py PORT PATH - sends one GET request."""
 import sys
 import urllib.request
 

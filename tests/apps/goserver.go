@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// goserver.go PORT [BACK]: an HTTP server that asks BACK first, if there is one.
+// goserver.go PORT [BACK]: an HTTP server that asks BACK, if that is given, before it answers.
 package main
 
 import (

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""httpd.py PORT [HOST] - an HTTP server for the tests: GET /big/N answers N bytes, /slow/MS
-waits, /status/CODE answers so, /exit ends the process in mid-answer, the rest `hello PATH`.
-POST answers the length and SHA-256 of what came; UNIX=path listens there instead."""
+"""httpd.py PORT [HOST] - an HTTP server for the tests.
+
+GET /big/N answers N bytes, /slow/MS answers after MS milliseconds, /status/CODE answers with that
+status, /exit ends the process within its answer; any other path is answered `hello PATH`. POST
+answers with the length and SHA-256 of the body. With UNIX=path the server listens on that socket."""
 import hashlib
 import os
 import socket

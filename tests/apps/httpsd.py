@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""httpsd.py PORT DIR FILE [RCVBUF] - an HTTPS server of tests.
+"""httpsd.py PORT DIR FILE [RCVBUF] - an HTTPS server for the tests.
 
-Its certificate is DIR/cert.pem, its key DIR/key.pem. Appends the head of each request to
-FILE as it came; answers with the path and the length and checksum of the body."""
+The certificate is DIR/cert.pem, the key DIR/key.pem. The server appends the head of each request
+to FILE unchanged, and answers with the path, and the length and checksum of the body."""
 import http.server
 import socket
 import ssl

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""lingers.py N URL DIR - a traced process that means ill: it offers N sockets for rings, each of
-which keeps whoever closes it last waiting. Before and after it asks for URL; then it makes
-DIR/asked, and waits for DIR/end."""
+"""lingers.py N URL DIR - a hostile traced process.
+
+It offers N sockets in place of rings; whoever closes such a socket last has to wait (SO_LINGER).
+It asks for URL before and after that, then makes DIR/asked, and waits for DIR/end."""
 import array
 import os
 import socket
@@ -14,7 +15,7 @@ NAME, _, SECRET = os.environ["OTRACE_SESSION"].partition(".")
 
 
 def offers(address, door):
-    """A child's, since who ends does not wait: a socket that has sent what nobody reads."""
+    """Offers a socket with unread data, in a child: a process that ends does not wait for it."""
     near = socket.create_connection(address)
     near.setblocking(False)
     try:
@@ -26,7 +27,7 @@ def offers(address, door):
     given = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [near.fileno()]))]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
         out.sendmsg([f"{NAME}.{SECRET}".encode()], given, socket.MSG_DONTWAIT, f"\0{NAME}{door}")
-        os._exit(0)  # before anything here is closed
+        os._exit(0)  # closes nothing before the process ends
 
 
 urllib.request.urlopen(sys.argv[2] + "/before").read()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""load.py PORT PATH CONNECTIONS SECONDS - keep-alive load; prints `good N bad M`. A request
-fails when its answer is not 200 with the whole of its body, or does not come. SIGTERM ends it early."""
+"""load.py PORT PATH CONNECTIONS SECONDS - keep-alive load; prints `good N bad M`.
+
+A request is bad if its answer does not come, is not 200, or lacks a part of its body. SIGTERM ends
+the load early."""
 import http.client
 import signal
 import sys

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""longhead.py PORT COOKIE PIECES TRACEPARENT - one request whose traceparent stands behind a
-cookie of COOKIE bytes, written in PIECES writes."""
+"""longhead.py PORT COOKIE PIECES TRACEPARENT - sends one request whose traceparent
+stands behind a cookie of COOKIE bytes, in PIECES writes."""
 import socket
 import sys
 import time

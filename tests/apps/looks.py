@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""looks.py PORT BACK_PORT poll|epoll - a server whose thread reads a request and looks at an
-idle connection to another; a second thread, which nobody waits for, asks over it and answers
-(as HTTP clients with threads of their own do)."""
+"""looks.py PORT BACK_PORT poll|epoll - a server with the threads of some HTTP clients.
+
+Its first thread reads a request, and polls an idle connection to BACK_PORT. A second thread, which
+no thread waits for, sends a request over that connection, and answers."""
 import http.client
 import queue
 import select

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""lossy.py - a hundred requests on one connection, small and of 200 kB, to a server of its own."""
+"""lossy.py - sends a hundred requests, small and of 200 kB, on one connection to its own server."""
 import http.client,http.server,threading
 class H(http.server.BaseHTTPRequestHandler):
     protocol_version="HTTP/1.1"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""midway.py PORT GO - one connection stops inside its request's head, another waits for a
-slow answer; once the file GO is there both go on, and make one whole request more."""
+"""midway.py PORT GO - two connections that an agent meets within an exchange.
+
+One stops within the head of its request, the other waits for a slow answer. When the file GO
+exists, both go on, and send one more request each."""
 import os
 import socket
 import sys

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pgcut.py - both ends of a PostgreSQL connection. An answer's first read is so long that
-its middle is not copied; its second, short one is, and begins within a row. Then one more statement."""
+"""pgcut.py - both ends of a PostgreSQL connection, with an answer that is copied in part.
+
+The first read of the answer is so long that its middle is not copied. The second one is short,
+begins within a row, and is copied. Then comes one more statement."""
 import socket
 import struct
 import threading
@@ -45,7 +47,7 @@ threading.Thread(target=serve, args=(listener,)).start()
 conn = socket.create_connection(listener.getsockname())
 conn.sendall(struct.pack("!ii", 17, 196608) + b"user\0me\0\0")
 read(conn, 9 + len(ready))
-time.sleep(1)  # until then calls may be copied as of any connection
+time.sleep(1)  # by then the source has the policy of this connection
 conn.sendall(message(b"Q", b"SELECT t FROM long\0"))
 read(conn, len(long) - 20)
 first_read.set()

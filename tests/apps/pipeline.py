@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pipeline.py PORT DEPTH PAD - DEPTH requests in one write, each for another status, 400 and
-up, with a header of PAD bytes; then reads all answers. Says how many came."""
+"""pipeline.py PORT DEPTH PAD - pipelined requests.
+
+Writes DEPTH requests at once, each for another status from 400 on, with a header of PAD bytes;
+then reads all answers, and prints their number."""
 import socket
 import sys
 

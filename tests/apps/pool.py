@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pool.py PORT N GO - N keep-alive connections, used once each; once the file GO is there,
-three requests more on each of them, all at the same time. Prints `ready`, then `ok COUNT`."""
+"""pool.py PORT N GO - a pool of N keep-alive connections.
+
+Each connection has one request; when the file GO exists, all connections send three more at the
+same time. Prints `ready`, then `ok COUNT`."""
 import http.client
 import os
 import sys

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// prices.js - the price service of the demo and of the tests: plain Node, no packages.
+// prices.js - the price service of the demo and of the tests: Node without packages.
 //
 //   GET /price/N   a price
 //
-// With BACK=http://host:port it asks there for the price first, with keep-alive, and the
-// id it was given goes along.
+// With BACK=http://host:port the service first asks BACK for the price, with keep-alive and the id
+// of the request.
 'use strict'
 const http = require('http')
 const port = Number(process.argv[2] || 18082)

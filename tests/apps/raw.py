@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""raw.py PORT WHAT - odd but known traffic for httpd.py; fails if an answer is not right."""
+"""raw.py PORT WHAT - unusual, valid traffic for httpd.py; fails if an answer is wrong."""
 import http.client
 import os
 import re
@@ -15,7 +15,7 @@ def dial():
 
 
 def answer(sock, body=True):
-    """Reads one answer with a Content-Length; gives (status, body)."""
+    """Reads one answer with a Content-Length and returns (status, body)."""
     got = b""
     while b"\r\n\r\n" not in got:
         part = sock.recv(1)
@@ -107,7 +107,7 @@ def statuses():
 
 
 def foreign():
-    """A protocol nobody knows, between two sockets of our own."""
+    """Speaks an unknown protocol between two sockets of this process."""
     ours, theirs = between()
     data = b"\x16\xf1\x09\x44" + os.urandom(9000)
     for _ in range(40):
@@ -117,16 +117,16 @@ def foreign():
 
 
 def http2():
-    """Frames of HTTP/2, in one call of three buffers and in calls of 7 bytes."""
+    """Sends frames of HTTP/2, in one call of three buffers and in calls of 7 bytes."""
     def frame(kind, payload):
         return len(payload).to_bytes(3, "big") + bytes([kind, 4, 0, 0, 0, 1]) + payload
 
     data = frame(0, b"payload." * 2000)
-    told = b"".join(frame(1, b"heading%d" % i) + data for i in range(3))
+    frames = b"".join(frame(1, b"heading%d" % i) + data for i in range(3))
     ours, theirs = between()
     begin = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-    sent = ours.sendmsg([begin, frame(4, b"settings") + told[:5000], told[5000:]])
-    assert take(theirs, 41 + len(told))[41:] == told and sent == 41 + len(told)
+    sent = ours.sendmsg([begin, frame(4, b"settings") + frames[:5000], frames[5000:]])
+    assert take(theirs, 41 + len(frames))[41:] == frames and sent == 41 + len(frames)
     answer = frame(1, b"answered" * 20)
     for at in range(0, len(answer), 7):
         theirs.sendall(answer[at:at + 7])
@@ -142,7 +142,7 @@ def ssh():
 
 
 def between():
-    """A connection to ourselves."""
+    """Returns the two ends of a connection of this process to itself."""
     server = socket.create_server(("127.0.0.1", 0))
     return socket.create_connection(server.getsockname()), server.accept()[0]
 

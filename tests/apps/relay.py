@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""relay.py PORT TO FILE - keeps what goes over the wire.
+"""relay.py PORT TO FILE - a proxy that keeps the bytes of its clients.
 
-Listens on PORT, passes each connection on to TO, and appends what the client sent to FILE,
-connections in the order in which they came, each ended by a line. Bytes as they are."""
+It listens on PORT, passes each connection on to TO, and appends the bytes of the client to FILE
+unchanged: connections in the order of their beginning, each followed by an empty line."""
 import selectors
 import socket
 import sys

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""rogue.py WAY SEED URL - a traced process that means ill to the agent by the memory that they
-share (bpf/ring.h). Asks for URL/before, does so a thousand times in the way named, and asks
-again now and then. Prints how often it has asked, each time; how it ends is its own affair."""
+"""rogue.py WAY SEED URL - a hostile traced process, which damages the ring (bpf/ring.h).
+
+It asks for URL/before, damages the ring a thousand times in the way named, and asks again now and
+then. It prints the number of its requests each time; any exit status is allowed."""
 import array
 import ctypes
 import fcntl
@@ -35,7 +36,7 @@ def ask(path):
 
 
 def ring():
-    """Where it begins, how many bytes it has, whether it is the agent's to read, too."""
+    """Returns address and size of the ring that this process shares with the agent."""
     for line in open("/proc/self/maps"):
         if found := re.match(r"(\w+)-(\w+) rw-s .*/memfd:otrace-ring", line):
             begin, end = (int(at, 16) for at in found.groups())
@@ -53,12 +54,12 @@ def some():
 
 
 def head():
-    """Any word of its head is any number."""
+    """Writes random numbers into words of the head."""
     word(dice.randrange(HEAD // 8) * 8).value = some()
 
 
 def sizes():
-    """Slots that are whole, by their stamps, whose sizes are not."""
+    """Writes slots with a right stamp and a wrong size."""
     place = word(HEAD_AT).value // SLOT * SLOT
     slot = HEAD + place % (SIZE - HEAD)
     word(slot + 4, 32).value = dice.choice(EDGES)
@@ -69,7 +70,7 @@ def sizes():
 
 
 def backwards():
-    """Counters that run backwards, and jump over each other."""
+    """Moves counters backwards, and over each other."""
     at = dice.choice((HEAD_AT, TAIL_AT, COUNTS_AT + 8 * dice.randrange(12)))
     by = dice.choice((1, SLOT, -SLOT, SIZE, -SIZE, 2**31, 2**32, -(2**63)))
     word(at).value = (word(at).value + by) % 2**64
@@ -81,7 +82,7 @@ def anywhere():
 
 
 def offer(fd):
-    """What a child of this session says at a door."""
+    """Sends an offer to a door, as a process of this session does."""
     name, _, _ = os.environ["OTRACE_SESSION"].partition(".")
     given = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
     door = f"{dice.randrange(16):x}"
@@ -104,7 +105,7 @@ def memory(size, seals, text):
 
 
 def offers():
-    """Rings of its own: of other sizes, that shrink, or are no memory at all; the same twice."""
+    """Offers rings of other sizes, rings that shrink, files that are no memory, and one ring twice."""
     copy = ctypes.string_at(AT, SIZE)
     text = dice.choice((copy, copy[:HEAD], os.urandom(4096), b""))
     way = dice.randrange(8)
@@ -136,7 +137,7 @@ def offers():
 
 
 def children():
-    """A child writes over the ring of its parent."""
+    """Writes into the ring of the parent, from a child."""
     child = os.fork()
     if not child:
         for _ in range(100):

@@ -2,12 +2,12 @@
 # shop.py - a small shop: the Flask service of the demo and of the tests.
 #
 #   GET /checkout?id=N   asks the price service, reads and writes the database
-#   GET /query?id=N      reads the database, nothing else
-#   GET /slow?id=N       a slow statement
-#   GET /fail?id=N       a statement the database refuses: answered with 500
+#   GET /query?id=N      reads the database alone
+#   GET /slow?id=N       runs a slow statement
+#   GET /fail?id=N       runs a statement that the database refuses, and answers with 500
 #
-# The id comes back in every request and statement it makes (there as a column's name:
-# values are hidden), so that a test can tell which caused which. No tracing code in here.
+# Each request and statement of this service has the id (statements as the name of a column, since
+# values are hidden), so that a test knows which request caused which. There is no tracing code.
 import os
 
 import psycopg2
@@ -20,7 +20,7 @@ DSN = os.environ.get("DSN", "dbname=postgres")
 
 
 def connection():
-    """One connection a thread, as a pool would give it."""
+    """Returns the connection of this thread, as from a pool."""
     import threading
 
     here = threading.current_thread()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""spans.py FILE EXPR.. - expressions that must be true of exported spans (OTLP JSON lines).
+"""spans.py FILE EXPR.. - checks that expressions hold for exported spans (OTLP JSON lines).
 
 `P` is a list of the spans of processes that `run` started, `F` of connections that failed (many
 a test waits so for a server), `S` of all others: .service .name
@@ -22,7 +22,7 @@ def attributes(what):
 def path_of(url):
     try:
         return urlsplit(url).path
-    except ValueError:  # of a hostile program
+    except ValueError:  # the name comes from a hostile program
         return ""
 
 
@@ -37,7 +37,7 @@ class Span:
         self.span, self.parent = raw["spanId"], raw.get("parentSpanId", "")
         self.trace = raw["traceId"]
         self.state = raw.get("traceState", "")
-        self.low = int(self.trace[18:], 16)  # what sampling looks at: 56 bits
+        self.low = int(self.trace[18:], 16)  # the 56 bits that sampling compares with the threshold
         self.start = int(raw["startTimeUnixNano"]) / 1e9
         self.end = int(raw["endTimeUnixNano"]) / 1e9
         self.ms = (self.end - self.start) * 1000

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sql.py DSN WHAT [GO] - traffic with PostgreSQL by psycopg2, and by libpq itself for what
-psycopg2 has no words for (extended protocol, pipelines). Fails if an answer is not right."""
+"""sql.py DSN WHAT [GO] - traffic with PostgreSQL by psycopg2, and by libpq directly where
+psycopg2 has no such call (extended protocol, pipelines). Fails if an answer is wrong."""
 import ctypes
 import ctypes.util
 import hashlib
@@ -16,7 +16,7 @@ dsn, what = sys.argv[1], sys.argv[2]
 
 
 class PQ:
-    """As much of libpq as is needed: extended protocol and pipelines."""
+    """The calls of libpq for the extended protocol and pipelines."""
 
     def __init__(self):
         self.lib = ctypes.CDLL(ctypes.util.find_library("pq"))

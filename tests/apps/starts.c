@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * starts.c - starts PORT LISTEN: a service that eight threads prepare, each by a request to PORT, all at
- * the same moment; then it serves one request on LISTEN, and ends.
+ * starts.c - starts PORT [LISTEN]: eight threads send their first request to PORT at the same moment.
+ * With LISTEN the program then is a service, which answers one request on that port and ends.
  */
 
 #include <arpa/inet.h>
@@ -43,11 +43,11 @@ static void prepare(void)
 		pthread_join(threads[i], NULL);
 }
 
-static int serve(int door)
+static int serve(int listener)
 {
 	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 	char buf[4096];
-	int fd = accept(door, NULL, NULL);
+	int fd = accept(listener, NULL, NULL);
 
 	if (fd < 0 || recv(fd, buf, sizeof(buf), 0) <= 0 ||
 	    send(fd, answer, sizeof(answer) - 1, 0) < 0)
@@ -56,20 +56,29 @@ static int serve(int door)
 	return 0;
 }
 
-int main(int argc, char **argv)
+static int prepare_and_serve(const char *port)
 {
 	struct sockaddr_in own = {.sin_family = AF_INET};
-	int door = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
+	int listener = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
 
-	if (argc != 3)
+	own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	own.sin_port = htons((uint16_t)atoi(port));
+	prepare();
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (bind(listener, (struct sockaddr *)&own, sizeof(own)) || listen(listener, 8))
+		return 1;
+	return serve(listener);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2 && argc != 3)
 		return 2;
 	to.sin_family = AF_INET;
 	to.sin_port = htons((uint16_t)atoi(argv[1]));
-	to.sin_addr.s_addr = own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	own.sin_port = htons((uint16_t)atoi(argv[2]));
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (argc == 3)
+		return prepare_and_serve(argv[2]);
 	prepare();
-	setsockopt(door, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-	if (bind(door, (struct sockaddr *)&own, sizeof(own)) || listen(door, 8))
-		return 1;
-	return serve(door);
+	return 0;
 }

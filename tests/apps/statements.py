@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""statements.py FILE [OTHER] - database spans, one a line in order of time: what a statement
-is called, its rows or its error, its text. With OTHER, those where the two differ: FILE is
-what the wire tells, and where that was cut, OTHER may know more. Fails if there are any."""
+"""statements.py FILE [OTHER] - prints the database spans of FILE in the order of time.
+
+Each line has the name of a statement, its rows or its error, and its text. With OTHER only
+differences are printed, and the program fails if there are any: FILE was read from the wire, OTHER
+by the library. Where the wire was cut, OTHER may have more."""
 import sys
 
 import spans
@@ -31,10 +33,10 @@ if len(sys.argv) < 3:
     for one in wire:
         show(one)
     raise SystemExit(0)
-told = statements(sys.argv[2])
-print(len(wire), "statements on the wire,", len(told), "told")
-bad = len(wire) != len(told)
-for a, b in zip(wire, told):
+called = statements(sys.argv[2])
+print(len(wire), "statements on the wire,", len(called), "called")
+bad = len(wire) != len(called)
+for a, b in zip(wire, called):
     if differ(a, b):
         show(a)
         show(b)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// std.rs - a Rust program of std alone: std PORT asks for a whole head, then for one
-// that write! cuts into pieces, then from eight threads at once; prints what came.
+// std.rs - a Rust program without crates: std PORT sends a request with a head in one write, one
+// whose head write! cuts into several, then one from each of eight threads; prints the answers.
 use std::io::{Read, Write};
 use std::net::TcpStream;
 

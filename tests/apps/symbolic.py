@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""symbolic.py FROM TO - a copy of a library as one linked with -Bsymbolic: what it calls of
-its own, it finds in itself."""
+"""symbolic.py FROM TO - copies a library as if it were linked with -Bsymbolic: its calls of its
+own functions do not leave it."""
 import struct
 import sys
 

@@ -2,8 +2,8 @@
 // tlsd.c DIR FILE - a TLS server of tests. Prints two ports; at the second it speaks first, as
 // SMTP does. TLS begins at once, or after what the client asked for in clear (PostgreSQL's
 // SSLRequest, LDAP's StartTLS, SMTP's STARTTLS). Each connection is served when the one
-// before is over; what it brought inside TLS, early data too, is appended to FILE, to the
-// letter. Each request is answered; other bytes are not.
+// before is over; what it brought inside TLS, early data too, is appended to FILE, byte
+// by byte. Each request is answered; other bytes are not.
 
 #include <arpa/inet.h>
 #include <openssl/err.h>

@@ -1,10 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""tlsslow.py PORT CERT N - requests through a small buffer, never blocking.
+"""tlsslow.py PORT CERT N - requests through a small buffer on a non-blocking socket.
 
-Head and body go out in one piece of random size; where TLS cannot write now the same piece
-is offered again (SSL_ERROR_WANT_WRITE). Prints how many answers were right, and to
-stderr how often it had to wait."""
+Head and body are one write of random size. If TLS cannot write now (SSL_ERROR_WANT_WRITE), the
+same write is repeated. Prints the number of right answers, and on stderr how often it waited."""
 import random
 import select
 import socket

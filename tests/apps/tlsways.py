@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""tlsways.py PORT WAY - as tlsways.c, by Python's ssl."""
+"""tlsways.py PORT WAY - like tlsways.c, by Python's ssl."""
 import socket
 import ssl
 import sys
@@ -22,7 +22,7 @@ def answer(read):
 
 
 def memory():
-    """Records in memory, which the program sends itself, some of them late."""
+    """Writes records to memory; the program sends them itself, some of them late."""
     plain = socket.create_connection(("127.0.0.1", PORT))
     near, far = ssl.MemoryBIO(), ssl.MemoryBIO()
     inside = context.wrap_bio(near, far)
@@ -47,7 +47,7 @@ def memory():
 
 
 def unwrapped():
-    """TLS ends, and the connection goes on in clear."""
+    """Ends TLS; the connection goes on in clear."""
     stream = context.wrap_socket(socket.create_connection(("127.0.0.1", PORT)))
     stream.sendall(HEAD)
     plain = stream.unwrap()
@@ -56,7 +56,7 @@ def unwrapped():
 
 
 def starttls():
-    """SMTP: what looks like a request is a letter."""
+    """SMTP: the text of a mail looks like a request."""
     plain = socket.create_connection(("127.0.0.1", PORT))
     read = plain.makefile("rb")
     print(read.readline())

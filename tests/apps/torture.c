@@ -6,7 +6,7 @@
  *	torture ask PORT REQUESTS SEED HOW
  *					buffers of 2 KB, in random pieces by random calls,
  *					a signal each millisecond; prints each error met.
- *					HOW: poll, edge (epoll, told once), block
+ *					HOW: poll, edge (epoll, edge-triggered), block
  *
  * A request's body follows from its number, so the server knows what must come. Besides
  * that it allows a traceparent line, once, behind the request line.
@@ -161,7 +161,7 @@ static void tick(int signo)
 	errno = error;
 }
 
-static int edges = -1; /* an epoll that tells of each change once; -1: poll */
+static int edges = -1; /* an edge-triggered epoll; -1: poll */
 static unsigned int again, interrupted;
 
 static void wait_for(int fd, short what)

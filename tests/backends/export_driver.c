@@ -2,7 +2,7 @@
 /*
  * export_driver.c - pushes made-up spans through a queue, as the agent does.
  *
- *	export_driver URL [spans=N] [rate=N/s] [linger=MS] [until=MS] [told=N] [close=MS]
+ *	export_driver URL [spans=N] [rate=N/s] [linger=MS] [until=MS] [reported=N] [close=MS]
  *		[origin=NAME]
  *
  * Lingers; then waits until all spans have met their fate, or N notices came, at most
@@ -154,7 +154,7 @@ static void read_options(char **args)
 		sscanf(*args, "rate=%zu", &opt.rate);
 		sscanf(*args, "linger=%lu", &opt.linger_ms);
 		sscanf(*args, "until=%lu", &opt.until_ms);
-		sscanf(*args, "told=%lu", &opt.reported);
+		sscanf(*args, "reported=%lu", &opt.reported);
 		sscanf(*args, "close=%lu", &opt.close_ms);
 		if (!strncmp(*args, "origin=", 7))
 			opt.origin = *args + 7;

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""otlp_mock.py DIR [PLAN..] - an OTLP/HTTP server that answers as it is told.
+"""otlp_mock.py DIR [PLAN..] - an OTLP/HTTP server that answers as PLAN says.
 
-Listens on a free port of 127.0.0.1 and writes it to DIR/port. Each request lands in
-DIR/N.body (as it came) and as one JSON line in DIR/requests. The PLAN gives the answers
-one after the other, the last for all that follow; none: ok.
+It listens on a free port of 127.0.0.1, which it writes to DIR/port. It writes the body of each
+request to DIR/N.body, and a JSON line about it to DIR/requests. PLAN has one word per answer; the
+last word is used for all later answers. Without a PLAN each answer is ok.
 
   ok            200, empty response        retry:S   429 with Retry-After: S
   date:S        503, Retry-After as a date 503 400 500 ..  that status, with a Status

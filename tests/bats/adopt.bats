@@ -4,8 +4,6 @@
 # already: of those whose agent was killed or has ended, and of those that wait for one; nothing is
 # emitted twice. CPU is not limited, so that all is emitted, however busy the machine is.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load https
 setup() {
 	live_setup
@@ -14,7 +12,6 @@ setup() {
 	lib=$dir/bin/libotrace.so
 	export COLUMNS=200
 }
-teardown() { live_teardown; }
 
 # ENV.. CMD..: nginx at $front, in front of a relay that writes what it received to $dir/wire.
 proxy() {
@@ -62,7 +59,7 @@ once() {
 		'all(parent(s) in V and parent(s).asked == s.asked for s in C)'
 }
 
-@test "an agent killed with -9: the program goes on; the next one has its library" {
+@test "after SIGKILL of an agent the program goes on, and the next agent reads its library" {
 	relay
 	proxy "$OTRACE" run -o "$dir/first" --export "file:$dir/gone" --
 	get /seen
@@ -83,7 +80,7 @@ once() {
 	[ "$(cat "$dir/nginx.log")" = "" ]
 }
 
-@test "nobody has taken over: after some seconds no header names what nobody sees" {
+@test "when no agent reads the ring for some seconds, no header names a span that nobody records" {
 	relay
 	proxy "$OTRACE" run -o "$dir/first" --export "file:$dir/gone" --
 	adopted_by_run
@@ -131,7 +128,7 @@ hold_open() {
 	until_true 10 test -s "$dir/client.out"
 }
 
-@test "a connection that was open before: its requests are told from the next one on, once" {
+@test "requests of a connection that was open before are reported once, from the next one on" {
 	relay
 	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
 	hold_open 1 40 0.1
@@ -147,7 +144,7 @@ hold_open() {
 	grep -q '^lost *nothing' "$dir/text"
 }
 
-@test "taken over while its bytes are told by the probes: none is missing, none told twice" {
+@test "a process is adopted while the probes report its bytes: none is missing, none is reported twice" {
 	relay
 	proxy "$OTRACE" run -o "$dir/first" --export "file:$dir/gone" --
 	get /seen
@@ -165,7 +162,7 @@ hold_open() {
 	spans 'sorted(int(s.asked[3:]) for s in V) == list(range(1, 81))'
 }
 
-@test "an agent that has ended, and what it started goes on: at once, as often as one likes" {
+@test "after an agent has ended, another one adopts the program at once, any number of times" {
 	relay
 	proxy_conf on
 	traced nginx -c "$dir/ng.conf"
@@ -187,7 +184,7 @@ hold_open() {
 	run ! headed /between
 }
 
-@test "OTRACE_WAIT=1 and no session: asleep until attach; workers that had not begun, too" {
+@test "with OTRACE_WAIT=1 the library sleeps until attach, also in workers that begin later" {
 	relay
 	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
 	[ "$(rings "$main")" -eq 1 ]
@@ -207,7 +204,7 @@ hold_open() {
 	run ! headed /after
 }
 
-@test "otrace agent has it, too; --no-shim leaves it asleep" {
+@test "otrace agent wakes a library of OTRACE_WAIT=1; with --no-shim it sleeps on" {
 	relay
 	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
 	bg agent "$OTRACE" agent --rule "port=$front" --export "file:$dir/spans"
@@ -225,7 +222,7 @@ hold_open() {
 	spans '[s.asked for s in V] == ["/probes"]'
 }
 
-@test "without OTRACE_WAIT a library that nobody has started is not there" {
+@test "without OTRACE_WAIT and a session the library does nothing" {
 	relay
 	proxy "LD_PRELOAD=$lib"
 	run ! grep otrace-ring "/proc/$main/maps"
@@ -239,7 +236,7 @@ hold_open() {
 	[[ "$output" == *"libotrace.so, idle or before its first byte"* ]]
 }
 
-@test "a Python server inside TLS that asks another: plaintext, and a header" {
+@test "an adopted Python server inside TLS: its plaintext is read, and its request gets a header" {
 	https_setup
 	https
 	front=$(free_port)
@@ -274,7 +271,7 @@ hold_open() {
 	[ "$(grep -c '^traceparent: 00-' "$dir/heads")" -eq 3 ]
 }
 
-@test "a child that is chosen alone has a ring of its own" {
+@test "a child that is attached to without its parent has a ring of its own" {
 	front=$(free_port)
 	relay
 	cat >"$dir/fork.py" <<-P
@@ -306,7 +303,7 @@ hold_open() {
 	once
 }
 
-@test "two agents: who came first has it; the other sees it by probes, says why, and comes next" {
+@test "of two agents the first reads the ring; the second uses probes, says why, and reads the ring next" {
 	relay
 	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
 	attach --cpu-budget 0 ":$front"
@@ -337,7 +334,7 @@ hold_open() {
 	grep -Eq '^headers *[0-9]+ put in' "$dir/text"
 }
 
-@test "an agent that was halted for long finds its ring with another, and lets go" {
+@test "an agent that was halted for long finds that another agent reads the ring, and stops reading" {
 	relay
 	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
 	attach --cpu-budget 0 ":$front"
@@ -365,7 +362,7 @@ hold_open() {
 	spans '{"/two"} | {f"/three{i}" for i in range(1, 6)} <= {s.asked for s in V}'
 }
 
-@test "memory of that name that is no ring: refused, and the agent goes on" {
+@test "memory that has a ring's name and is no ring is refused, and the agent goes on" {
 	http "$port"
 	cat >"$dir/forge.py" <<-'P'
 		import ctypes, fcntl, http.server, mmap, os, struct, sys
@@ -415,7 +412,7 @@ hold_open() {
 	done
 }
 
-@test "not root: attach says what it takes, and nothing is changed" {
+@test "attach as an ordinary user says which privilege it needs, and changes nothing" {
 	relay
 	proxy OTRACE_WAIT=1 "LD_PRELOAD=$lib"
 	as_nobody

@@ -3,7 +3,6 @@
 # agent.bats - `otrace agent`: the host by rules; programs that run, are executed, or listen. Other
 # tests run at the same time, so the rules name the programs of this test.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
@@ -11,7 +10,6 @@ setup() {
 	mine=mine$RANDOM.py
 	cp "$APPS/httpd.py" "$dir/$mine"
 }
-teardown() { live_teardown; }
 
 agent() { # ARG..: starts the agent and waits until it watches; its pid is in $tracer
 	local pid
@@ -36,7 +34,7 @@ serve() { # PORT: under a name of this test
 
 ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 
-@test "cmd=: what runs, and what is started later" {
+@test "cmd= matches processes that run, and those that start later" {
 	later=$(free_port)
 	serve "$port"
 	agent --rule "cmd=*$mine*"
@@ -47,7 +45,7 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	spans 'len(S) == 2' '{s.name for s in S} == {"GET /running", "GET /later"}'
 }
 
-@test "port=: who listens on it, now or later; nobody else" {
+@test "port= matches processes that listen there, now or later, and no others" {
 	other=$(free_port)
 	later=$(free_port)
 	serve "$port"
@@ -61,7 +59,7 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	spans 'len(S) == 2' '{s.name for s in S} == {"GET /yes", "GET /later"}'
 }
 
-@test "exe=: by its executable" {
+@test "exe= matches by the executable" {
 	cp "$(command -v curl)" "$dir/fetch$RANDOM"
 	fetch=$(echo "$dir"/fetch*)
 	serve "$port"
@@ -73,7 +71,7 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	spans 'len(S) == 2' 'all(s.kind == "client" for s in S)'
 }
 
-@test "exe=: processes that are gone before anybody looks at them" {
+@test "exe= matches processes that end before the agent looks at them" {
 	cp "$(command -v curl)" "$dir/brief$RANDOM"
 	brief=$(echo "$dir"/brief*)
 	serve "$port"
@@ -86,7 +84,7 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	spans '{s.name for s in S} == {"GET /one", "GET /two", "GET /three"}' 'all(s.kind == "client" for s in S)'
 }
 
-@test "mode=off: a process that comes to it later is let go of" {
+@test "mode=off ends the tracing of a process that matches it later" {
 	off=$(free_port)
 	agent --rule "cmd=*$mine*" --rule "port=$off,mode=off" --rule "exe=*/curl,mode=off"
 	serve "$port"
@@ -103,7 +101,7 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	spans '{s.path for s in V} == {"/on", "/child"}' 'all(s.kind == "server" for s in S)'
 }
 
-@test "mode=off wins over what came before it" {
+@test "mode=off is stronger than the rules before it" {
 	other=$(free_port)
 	serve "$port"
 	serve "$other"
@@ -114,7 +112,7 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	spans 'all(s.name == "GET /on" for s in S)' 'len(S) == 1'
 }
 
-@test "cgroup=: by the group it is in" {
+@test "cgroup= matches by the control group" {
 	group=$(sed -n 's/^0:://p' /proc/self/cgroup)
 	serve "$port"
 	agent --rule "cmd=*$mine*,cgroup=/nosuchgroup*"
@@ -139,7 +137,7 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	spans 'len(S) == 1' 'S[0].name == "GET /grouped"'
 }
 
-@test "no rule: who listens is traced, the deny list is not" {
+@test "without a rule, processes that listen are traced, except those of the deny list" {
 	# In a pid namespace of the test, no other process is on the host.
 	cp /usr/bin/python3 "$dir/sshd"
 	other=$(free_port)
@@ -161,7 +159,7 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	spans "[s.path for s in V] == ['/served']"
 }
 
-@test "a container's pid namespace: its processes are found from outside, and by an agent inside" {
+@test "processes in a pid namespace are found from outside, and by an agent inside" {
 	serve "$port"
 	bg others bash -c "while :; do curl -s -o $dir/other 127.0.0.1:$port/others; done"
 	others=$pid
@@ -186,7 +184,7 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	spans 'any(s.name == "GET /outside" for s in S)'
 }
 
-@test "a pid that comes again is another process, with its own name" {
+@test "a pid that is used again is another process, with a name of its own" {
 	cp "$APPS/httpd.py" "$dir/alpha.py"
 	cp "$APPS/httpd.py" "$dir/beta.py"
 	later=$(free_port)
@@ -209,7 +207,7 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 		'len({s.resource["service.instance.id"] for s in V}) == 2'
 }
 
-@test "rules that are wrong: what was read, what would be right" {
+@test "a wrong rule is refused with what was read and what is right" {
 	for bad in port=x port=99999 mode=on colour=red exe; do
 		run "$OTRACE" agent --rule "$bad"
 		echo "$output"
@@ -222,7 +220,7 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	[ "$status" -eq 2 ]
 }
 
-@test "processes that come and go: every request is there, none twice" {
+@test "of many processes with a short life every request is recorded once" {
 	serve "$port"
 	agent --rule "cmd=*$mine*"
 	for i in $(seq 6); do
@@ -237,7 +235,7 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 	spans 'len(S) == 6' 'len({s.pid for s in S}) == 6'
 }
 
-@test "strangers that are executed while the agent begins and ends: none of their spans" {
+@test "processes without a rule that start while the agent begins or ends have no spans" {
 	other=$(free_port)
 	http "$other"
 	strangers() { while :; do curl -s -m 10 "127.0.0.1:$other/stranger"; done; }

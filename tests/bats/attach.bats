@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # attach.bats - `otrace attach`: programs that run already, with connections that were open before.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; port=$(free_port); }
-teardown() { live_teardown; }
 
 ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 
-@test "by PID; Ctrl-C brings the summary, the target stays" {
+@test "attach PID: Ctrl-C shows the summary, and the target goes on" {
 	http "$port"
 	target=$pid
 	attach "$target"
@@ -21,7 +19,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	[ "$(curl -s "127.0.0.1:$port/b")" = "hello /b" ]
 }
 
-@test "by NAME: every process of it, also one that starts later" {
+@test "attach NAME traces each process of that name, also one that starts later" {
 	name=shop$RANDOM.py
 	cp "$APPS/httpd.py" "$dir/$name"
 	later=$(free_port)
@@ -37,7 +35,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 		'len({s.pid for s in S}) == 2'
 }
 
-@test "by :PORT; who listens there later is followed, and its children" {
+@test "attach :PORT traces a process that listens there later, and its children" {
 	http "$port"
 	first=$pid
 	attach ":$port"
@@ -51,7 +49,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 		'len({s.pid for s in S}) == 2'
 }
 
-@test "a port that was taken over by another program after an exec" {
+@test "attach :PORT follows another program that takes the port after an exec" {
 	http "$port"
 	first=$pid
 	attach ":$port"
@@ -64,7 +62,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	spans 'any(s.name == "GET /exec" for s in S)'
 }
 
-@test "two targets at once" {
+@test "attach takes two targets" {
 	other=$(free_port)
 	http "$port"
 	http "$other"
@@ -87,7 +85,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	grep -q ': detached' "$dir/text"
 }
 
-@test "SIGTERM ends it as Ctrl-C does; SIGUSR1 shows the summary so far" {
+@test "SIGTERM ends attach as Ctrl-C does; SIGUSR1 shows the summary so far" {
 	http "$port"
 	attach ":$port"
 	seen "$dir/text" "$port" /x
@@ -99,7 +97,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	[ "$(grep -c '^lost  *nothing' "$dir/text")" -eq 2 ]
 }
 
-@test "keep-alive connections that were open before: the next request is a span" {
+@test "on keep-alive connections that were open before, the next request is a span" {
 	http "$port"
 	bg client $PY "$APPS/pool.py" "$port" 4 "$dir/go"
 	until_true 30 grep -q ready "$dir/client.out"
@@ -112,7 +110,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	spans 'len(V) == 12' 'all(s.code == 200 and s.name == "GET /after/{id}" for s in V)'
 }
 
-@test "pooled connections of a client that is attached in its middle" {
+@test "pooled connections of a client that is attached to are traced from the next request on" {
 	http "$port"
 	bg client $PY "$APPS/pool.py" "$port" 3 "$dir/go"
 	client=$pid
@@ -124,7 +122,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	spans 'len(C) == 9' 'all(s.code == 200 for s in C)'
 }
 
-@test "attached in the middle of a request and of an answer: the next are whole, nothing is made up" {
+@test "attached in the middle of a request or an answer: the next ones are whole, and no span is invented" {
 	http "$port"
 	bg client $PY "$APPS/midway.py" "$port" "$dir/go"
 	until_true 30 grep -q ready "$dir/client.out"
@@ -139,7 +137,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 		'all(s.ms < 5000 for s in V)'
 }
 
-@test "an unknown port: which ports there are; an unknown name; a PID that is not there" {
+@test "an unknown port, name or PID is refused; for a port, those that exist are listed" {
 	http "$port"
 	dead=$(bash -c 'echo $$')
 	free=$(free_port)
@@ -162,7 +160,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	[ "$status" -eq 2 ]
 }
 
-@test "--format line and jsonl on stdout alone; notices on stderr" {
+@test "--format line and jsonl write to stdout, notices go to stderr" {
 	http "$port"
 	bg tracer "$OTRACE" attach --format line ":$port"
 	seen "$dir/tracer.out" "$port" /x
@@ -177,7 +175,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	$PY "$APPS/spans.py" "$dir/tracer.out" 'len(S) >= 1' 'all(s.name == "GET /y" for s in S)'
 }
 
-@test "--ignore: counted, in no export; what is not ignored is" {
+@test "--ignore: ignored traces are counted and not exported, the others are exported" {
 	http "$port"
 	export COLUMNS=140
 	attach --ignore 'GET /health*' ":$port"
@@ -192,7 +190,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	run ! grep -Eq '200 GET /health' "$dir/text"
 }
 
-@test "what an export queue drops is told while it happens, with whose it was" {
+@test "what an export queue drops is reported while it happens, with the service" {
 	http "$port"
 	nobody=$(free_port)
 	export COLUMNS=160 OTEL_BSP_MAX_QUEUE_SIZE=4 OTEL_BSP_MAX_EXPORT_BATCH_SIZE=2
@@ -207,7 +205,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	grep -Eq '^lost      [0-9]+ spans \(queue: httpd [0-9]+\), [0-9]+ spans \(export: httpd [0-9]+\)$' "$dir/text"
 }
 
-@test "who listens beside a target is on trial for a second; its children are nobody's after that" {
+@test "a process that listens beside a target is on trial for a second; its later children are not traced" {
 	http "$port"
 	attach ":$port"
 	other=$(free_port)

@@ -3,13 +3,11 @@
 # attach_kinds.bats - `attach PID` of a process that is no traceable program: the message says what
 # it is, and what to do.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
 	port=$(free_port)
 }
-teardown() { live_teardown; }
 
 has_zombie() { ps -o stat= --ppid "$1" | grep -q '^Z'; }
 
@@ -21,13 +19,13 @@ refused() { # PID
 	[ "${#lines[@]}" -eq 2 ] # what it is, what to do
 }
 
-@test "a thread of the kernel" {
+@test "attach to a kernel thread is refused" {
 	kernel=$(ps -eo pid,ppid | awk '$2 == 2 { print $1; exit }')
 	refused "$kernel"
 	[[ ${lines[0]} == "otrace attach: process $kernel ("*") is a thread of the kernel"* ]]
 }
 
-@test "a zombie; a process whose first thread alone has ended is none" {
+@test "attach to a zombie is refused; a process of which only the first thread has ended is traced" {
 	bg parent $PY -c 'import os, time
 if not os.fork(): os._exit(0)
 time.sleep(60)'
@@ -48,7 +46,7 @@ time.sleep(60)'
 	detach
 }
 
-@test "a thread that is not the first of its process" {
+@test "attach to a thread that is not the first one names its process" {
 	bg threads $PY -c 'import threading, time
 threading.Thread(target=time.sleep, args=(60,)).start()'
 	until_true 10 test "$(ls "/proc/$pid/task" | wc -l)" -ge 1
@@ -58,7 +56,7 @@ threading.Thread(target=time.sleep, args=(60,)).start()'
 	[[ ${lines[0]} == *"$tid ("*") is a thread of process $pid" ]]
 }
 
-@test "a 32-bit program" {
+@test "attach to a 32-bit program is refused, as its bytes are not read" {
 	gcc -m32 -nostartfiles -nodefaultlibs -fno-pic -no-pie -fno-stack-protector -o "$dir/sleeper" \
 		"$APPS/sleeper32.c" /lib32/libc.so.6 -Wl,-dynamic-linker,/lib/ld-linux.so.2
 	bg sleeper "$dir/sleeper"
@@ -67,7 +65,7 @@ threading.Thread(target=time.sleep, args=(60,)).start()'
 	[[ ${lines[0]} == *"process $pid (sleeper) is a 32-bit program: its bytes are not read" ]]
 }
 
-@test "-q without a terminal, with --export: it starts" {
+@test "attach -q with --export starts without a terminal" {
 	http "$port"
 	rm -f "$dir/spans"
 	bg tracer setsid "$OTRACE" attach -q --export "file:$dir/spans" ":$port"
@@ -100,7 +98,7 @@ attached_to_first() {
 	mv "$dir/first.spans" "$dir/spans"
 }
 
-@test "process 1: whom it will follow is said, and followed" {
+@test "attach to process 1 says which processes it follows, and follows them" {
 	http "$port"
 	attached_to_first
 	grep -qE 'process 1 is the ancestor of all others: ([3-9]) processes are traced now, and all that they start$' "$dir/first.err"
@@ -112,7 +110,7 @@ attached_to_first() {
 }
 
 # The lock of the memory map waits for a file system that never answers: foreign.h.
-@test "a process whose arguments let their reader wait: it is traced, and all else" {
+@test "a process whose command line blocks its reader is traced, and so are all others" {
 	cc -O1 -o "$dir/stuckargs" "$APPS/stuckargs.c" -lpthread
 	mkdir "$dir/mnt"
 	bg stuck "$dir/stuckargs" "$dir/mnt"

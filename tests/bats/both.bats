@@ -3,8 +3,6 @@
 # both.bats - `run` as root: the library in programs that can load it, kernel probes for the others;
 # nothing is observed twice, and one trace spans all.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
 setup() {
 	live_setup
@@ -13,12 +11,11 @@ setup() {
 	export COLUMNS=200
 	http "$port"
 }
-teardown() { live_teardown; }
 
-past() { # NAME [CC OPTION..]
+build_bypass() { # NAME [CC OPTION..]
 	local name=$1
 	shift
-	${CC:-cc} -O2 -Wall -Wextra -Werror -D_GNU_SOURCE "$@" -o "$dir/$name" "$APPS/past.c"
+	${CC:-cc} -O2 -Wall -Wextra -Werror -D_GNU_SOURCE "$@" -o "$dir/$name" "$APPS/bypass.c"
 }
 
 # $1 SCRIPT with $p, its port: starts a server in each run, so that both ends are traced.
@@ -35,7 +32,7 @@ with_server() {
 	traced bash "$dir/script"
 }
 
-@test "who carries the library is told of by it alone: no byte twice" {
+@test "a process with the library is reported by the library alone: no byte twice" {
 	opts=(--record "$dir/record")
 	with_server 'curl -s 127.0.0.1:$p/unmistakable'
 	grep -q '^otrace .* bpf+shim$' "$dir/text"
@@ -63,7 +60,7 @@ prepared() {
 			'len({s.trace for s in S}) == 9'
 	done
 }
-@test "eight first requests at once of a program that then serves: one trace a root" {
+@test "eight first requests at once of a program that serves later: each root has a trace" {
 	cc -O1 -D_GNU_SOURCE -Wall -Wextra -Werror -o "$dir/starts" "$APPS/starts.c" -lpthread
 	for source in --no-bpf --no-shim ""; do
 		echo "# with '$source'"
@@ -71,8 +68,8 @@ prepared() {
 	done
 }
 
-@test "a static program is seen by the probes: one trace through it and the others" {
-	past static -static
+@test "a static program is seen by the probes, in one trace with programs that carry the library" {
+	build_bypass static -static
 	with_server "curl -s 127.0.0.1:\$p/carries; $dir/static \$p calls /static"
 	grep -q '^hello /static' "$dir/out"
 	spans 'len({s.trace for s in S + P}) == 1' 'len(P) == 1' \
@@ -82,32 +79,32 @@ prepared() {
 	grep -q '^headers *1 put in$' "$dir/text"
 }
 
-@test "a static CMD: said once, and traced" {
-	past static -static
+@test "a static CMD is reported once, and traced by the probes" {
+	build_bypass static -static
 	traced "$dir/static" "$port" calls /alone
 	spans 'len(C) == 1' 'C[0].name == "GET /alone"'
 	[ "$(grep -c 'is statically linked: seen by kernel probes, no traceparent is injected' "$dir/text")" -eq 1 ]
 }
 
-@test "stdio on a socket, direct system calls: unharmed, named in not seen" {
-	past past
+@test "stdio on a socket and direct system calls work as before, and are named in 'not seen'" {
+	build_bypass bypass
 	for how in stdio direct; do
 		# The library sees no byte, and does not announce the connection: the probes do.
-		traced "$dir/past" "$port" "$how" /alone
+		traced "$dir/bypass" "$port" "$how" /alone
 		spans '[s.name for s in C] == ["GET /alone"]'
 		run ! grep '^not seen' "$dir/text"
-		traced "$dir/past" "$port" calls /before "$how" "/$how" calls /after
+		traced "$dir/bypass" "$port" calls /before "$how" "/$how" calls /after
 		grep -q "^hello /$how" "$dir/out"
-		grep "^not seen  past (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*bypassed the library (stdio, direct system calls, io_uring)\$" \
+		grep "^not seen  bypass (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*bypassed the library (stdio, direct system calls, io_uring)\$" \
 			"$dir/text"
 		spans '[s.name for s in C] == ["GET /before", "GET /after"]'
 	done
-	traced "$dir/past" "$port" calls /calls
+	traced "$dir/bypass" "$port" calls /calls
 	run ! grep '^not seen' "$dir/text"
 	spans 'len(C) == 1'
 }
 
-@test "forks, many threads that begin at once: each byte once" {
+@test "with forks and many threads that begin at once, each byte is reported once" {
 	cat >"$dir/many.py" <<-'P'
 		import os, sys, threading, urllib.request
 		def ask(path):
@@ -128,7 +125,7 @@ prepared() {
 	done
 }
 
-@test "a child that closes what it has from its parent: that goes on, and was all seen" {
+@test "a child closes descriptors of its parent: the parent's connections go on and are seen whole" {
 	cat >"$dir/heirs.py" <<-'P'
 		import os, socket
 		def pair():
@@ -156,7 +153,7 @@ prepared() {
 	run ! grep -q 'bypassed the library' "$dir/text"
 }
 
-@test "--no-shim: by the probes alone, and nothing is put in" {
+@test "--no-shim traces by the probes alone and injects nothing" {
 	opts=(--no-shim)
 	with_server 'curl -s 127.0.0.1:$p/bare; env >&2'
 	run ! grep -E 'LD_PRELOAD|OTRACE_|TRACEPARENT' "$dir/err"
@@ -168,7 +165,7 @@ prepared() {
 	[ ! -e "$dir/started" ]
 }
 
-@test "a missing library, a kernel that takes no probes: said once, the rest goes on" {
+@test "a missing library, or a kernel that refuses the probes, is reported once; the other source goes on" {
 	mkdir "$dir/alone"
 	cp "$OTRACE" "$dir/alone/"
 	OTRACE=$dir/alone/otrace traced curl -s "127.0.0.1:$port/probes"
@@ -181,7 +178,7 @@ prepared() {
 	grep -q '^otrace .* shim$' "$dir/text"
 }
 
-@test "work handed to a pool: the kernel says who did whose, and no other trace is in the way" {
+@test "work that is handed to a pool: the kernel side finds for which request it was done" {
 	SHIM=both SECONDS_EACH=1 CLIENTS=4 run "$ROOT/tests/accuracy/run.sh" pool-c
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -190,8 +187,8 @@ prepared() {
 	[ "$wrong" -eq 0 ]
 }
 
-# Before the window of a worker was as narrow as it is, 1 to 5 of 3,000 here had a wrong parent.
-@test "handlers that come late to wait for their job: no request of another job is taken for theirs" {
+# With a wider window of a worker 1 to 5 of 3,000 requests have a wrong parent here.
+@test "handlers that begin to wait late for their job get no request of another job" {
 	SHIM=both SECONDS_EACH=2 CLIENTS=6 run "$ROOT/tests/accuracy/run.sh" pool-late
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -202,7 +199,7 @@ prepared() {
 
 # As Bun does: one thread reads requests and waits for many descriptors, another asks for all of
 # them.
-@test "a loop whose other threads ask: each request has a header, as with the library alone" {
+@test "an event loop whose other threads ask: each request has a header, as with the library alone" {
 	cat >"$dir/loop.py" <<-'P'
 		import asyncio, sys, urllib.request
 		def ask(path):

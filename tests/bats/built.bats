@@ -49,7 +49,7 @@ is_landing() { # FILE FUNCTION
 	[ "$machine" != x86_64 ] || objdump -d --no-show-raw-insn $OTRACE | grep -qE 'orq +\$0x0,(0xff8)?\(%rsp\)'
 }
 
-@test "the library: what it can carry in any program, and no call that other libcs lack" {
+@test "the library has the protections that work in any program, and calls no function that other libcs lack" {
 	hardened $LIBRARY
 	is_landing $LIBRARY send
 	is_landing $LIBRARY recvmsg

@@ -6,7 +6,7 @@ setup() {
 	OTRACE=${OTRACE:-build/otrace}
 }
 
-@test "bare otrace prints help, starts nothing" {
+@test "otrace without arguments prints help and starts nothing" {
 	run "$OTRACE"
 	[ "$status" -eq 0 ]
 	[[ "${lines[0]}" == "otrace 0.1.0: distributed traces"* ]]
@@ -14,7 +14,7 @@ setup() {
 	for line in "${lines[@]}"; do [ "${#line}" -le 80 ]; done
 }
 
-@test "every -h fits 24 lines of 80 columns, on stdout" {
+@test "each -h is on stdout and fits into 24 lines of 80 columns" {
 	for cmd in run attach agent replay doctor completion help; do
 		"$OTRACE" "$cmd" -h >"$BATS_TEST_TMPDIR/h" 2>"$BATS_TEST_TMPDIR/e"
 		[ "$(wc -l <"$BATS_TEST_TMPDIR/h")" -le 24 ]
@@ -26,7 +26,7 @@ setup() {
 	done
 }
 
-@test "--help=all and help CMD say the same" {
+@test "--help=all and help CMD print the same" {
 	[ "$("$OTRACE" run --help=all)" = "$("$OTRACE" help run)" ]
 }
 
@@ -37,7 +37,7 @@ setup() {
 	[[ "$output" == *git*probes*libbpf*features* ]]
 }
 
-@test "a wrong option: what was meant, 125 for run, 2 for the others" {
+@test "a wrong option is answered with the likely one; the status is 125 for run, 2 for other commands" {
 	run "$OTRACE" run --servce x -- true
 	[ "$status" -eq 125 ]
 	[ "$output" = "otrace run: unknown option --servce; did you mean --service NAME?      all options: otrace run --help=all" ]
@@ -46,42 +46,42 @@ setup() {
 	[[ "$output" == *"did you mean --format F?"* ]]
 }
 
-@test "a wrong command: what was meant" {
+@test "a wrong command is answered with the likely one" {
 	run "$OTRACE" docter
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"did you mean doctor?"* ]]
-	run "$OTRACE" att # no prefixes
+	run "$OTRACE" att # a prefix is not a command
 	[ "$status" -eq 2 ]
 }
 
-@test "an option of another command says whose it is" {
+@test "for an option of another command the message names that command" {
 	run "$OTRACE" run --log-level x -- true
 	[ "$status" -eq 125 ]
 	[[ "$output" == *"it is one of agent"* ]]
 }
 
-@test "a bad variable is named" {
+@test "the message about a bad variable names the variable" {
 	OTRACE_HOLD=soon run "$OTRACE" agent
 	[ "$status" -eq 2 ]
 	[[ "${lines[0]}" == 'otrace agent: OTRACE_HOLD: "soon" is not a duration' ]]
 }
 
-@test "arguments cannot command the terminal" {
+@test "control characters in arguments do not reach the terminal" {
 	run "$OTRACE" $'\x1b]52;c;eA==\x07'
 	[ "$status" -eq 2 ]
 	[[ "$output" != *$'\x1b'* && "$output" == *'\x1b]52'* ]]
 }
 
-@test "a full disk is not success" {
+@test "output to a full disk is an error" {
 	run sh -c "'$OTRACE' help >/dev/full"
 	[ "$status" -eq 1 ]
 }
 
-@test "the manual page is clean" {
+@test "the manual page passes mandoc's lint" {
 	scripts/check_man.sh "$OTRACE"
 }
 
-@test "bash completes what is typed" {
+@test "bash completes words, options and values" {
 	"$OTRACE" completion bash >"$BATS_TEST_TMPDIR/b"
 	bash -n "$BATS_TEST_TMPDIR/b"
 	run bash -c ". '$BATS_TEST_TMPDIR/b'
@@ -96,7 +96,7 @@ setup() {
 	[ "${lines[2]}" = "doctor" ]
 }
 
-@test "zsh completes what is typed" {
+@test "zsh completes words, options and values" {
 	"$OTRACE" completion zsh >"$BATS_TEST_TMPDIR/_otrace"
 	TERM=dumb run timeout 60 zsh -f tests/apps/complete.zsh "$BATS_TEST_TMPDIR" \
 		do 'run --for' 'run --format=l' 'attach --rec'
@@ -104,7 +104,7 @@ setup() {
 	[ "$output" = $'doctor\nrun --format\nrun --format=line\nattach --record' ]
 }
 
-@test "fish completes what is typed" {
+@test "fish completes words, options and values" {
 	"$OTRACE" completion fish >"$BATS_TEST_TMPDIR/f"
 	export HOME=$BATS_TEST_TMPDIR
 	for pair in 'do doctor' 'run --for|--format' 'run --format=l|--format=line' 'attach --rec|--record'; do
@@ -115,7 +115,7 @@ setup() {
 	done
 }
 
-@test "golden: recordings -> spans" {
+@test "the golden recordings give the golden spans" {
 	for file in tests/golden/recordings/*.otr; do
 		"$OTRACE" replay --format jsonl --no-summary -o "$BATS_TEST_TMPDIR/spans" "$file"
 		cmp "$BATS_TEST_TMPDIR/spans" "${file%.otr}.jsonl"

@@ -1,15 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# confine.bats - the rights that a running otrace has left, thread by thread; traced programs keep
-# their own.
+# confine.bats - the capabilities and filters of a running otrace, thread by thread; traced programs
+# keep their own.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
 	port=$(free_port)
 }
-teardown() { live_teardown; }
 
 # What /proc says of a thread: a word a line.
 rights() { # FILE
@@ -53,7 +51,7 @@ threads() { # PID MASK EXPORTERS
 	[ "$exporters" -eq "$3" ]
 }
 
-@test "agent: what it needs to look, and nothing for those who export" {
+@test "agent keeps the capabilities that it needs to trace; exporter threads keep none" {
 	bg serve $PY "$APPS/httpd.py" "$port"
 	up "$port"
 	bg tracer "$OTRACE" agent --export "file:$dir/spans" --export http://127.0.0.1:9 \
@@ -69,7 +67,7 @@ threads() { # PID MASK EXPORTERS
 	ended "$pid"
 }
 
-@test "attach: the same, without an exporter" {
+@test "attach keeps the capabilities that it needs to trace" {
 	bg serve $PY "$APPS/httpd.py" "$port"
 	local target=$pid
 	up "$port"
@@ -90,7 +88,7 @@ has_no_filter() { # PID
 	grep -q 'Seccomp 0' <<<"$text"
 }
 
-@test "run: no more than signals and a look; its program has all that we had" {
+@test "run keeps what it needs for signals and tracing; its program has the capabilities of the caller" {
 	local own
 	own=$(sed -n 's/^CapEff:\t//p' /proc/self/status)
 	for how in "" --no-bpf; do
@@ -101,7 +99,7 @@ has_no_filter() { # PID
 		if [ -z "$how" ]; then
 			threads "$pid" "$(mask 5)" 0
 		else
-			threads "$pid" "$(printf '%016x' $((1 << 40 | 1 << 19 | 1 << 5 | 1 << 2)))" 0 # rings that were offered at no door
+			threads "$pid" "$(printf '%016x' $((1 << 40 | 1 << 19 | 1 << 5 | 1 << 2)))" 0 # to read rings that reached no door
 		fi
 		grep -q "CapEff:.$own" "$dir/was"
 		grep -q 'NoNewPrivs:.0' "$dir/was"
@@ -112,7 +110,7 @@ has_no_filter() { # PID
 	done
 }
 
-@test "run --user: a program of another user still gets the signals that are sent to us" {
+@test "run --user passes signals on to a program of another user" {
 	bg tracer "$OTRACE" run --user nobody -o "$dir/t" -- sleep 600
 	until_true 30 confined "$pid"
 	kill -TERM "$pid"
@@ -120,7 +118,7 @@ has_no_filter() { # PID
 	grep -q 'ended by signal 15' "$dir/t"
 }
 
-@test "run as an ordinary user: no capability to lose, the filter all the same" {
+@test "run as an ordinary user sets the system call filter, too" {
 	shim_setup
 	chmod 777 "$dir"
 	bg tracer setpriv --reuid=65534 --regid=65534 --clear-groups \
@@ -131,7 +129,7 @@ has_no_filter() { # PID
 	ended "$pid"
 }
 
-@test "doctor says what remains" {
+@test "doctor lists the capabilities that remain" {
 	run "$OTRACE" doctor --quick
 	echo "$output"
 	[[ $output == *"confined    no_new_privs, seccomp; exporters: no capability"* ]]

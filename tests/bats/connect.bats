@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # connect.bats - a connect() that fails gives a client span.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; shim_setup; dead=$(free_port); }
-teardown() { live_teardown; }
 
 each() { # TEST..: by each source alone and by both
 	for opts in --no-bpf --no-shim ""; do
@@ -24,9 +22,9 @@ refused() {
 		"F[0].attr['error.type'] == 'connection_refused'" \
 		"F[0].attr['server.port'] == '$dead'" 'F[0].parent == P[0].span'
 }
-@test "refused: a span below what run started" { each refused; }
+@test "a refused connect() is a span below the program of run" { each refused; }
 
-@test "the second address of a name answers: the first attempt is no span" {
+@test "if the second address of a name answers, the first attempt is no span" {
 	http "$port"
 	another() {
 		traced curl -s --resolve "shop.example:$port:127.0.0.2,127.0.0.1" \
@@ -45,7 +43,7 @@ for i in range(20):
     time.sleep(0.01)"
 	spans 'len(F) <= 2' 'all(s.error for s in F)' 'len(F) >= 1'
 }
-@test "who polls a port that nobody listens on makes few spans" { each polls; }
+@test "a program that polls a closed port makes few spans" { each polls; }
 
 given_up() { # a queue of connections that is full takes no more: SYNs are not answered
 	traced "$PY" -c "
@@ -66,7 +64,7 @@ with socket.socket() as lst, socket.socket() as s:
         s.close()"
 	spans 'len(F) == 1' "F[0].attr['error.type'] == 'timeout'"
 }
-@test "given up while it was under way: timeout" { each given_up; }
+@test "a connect() that the program gives up is a span with a timeout" { each given_up; }
 
 behind() {
 	one_nginx "proxy_pass http://127.0.0.1:$dead;"
@@ -80,7 +78,7 @@ behind() {
 	ended "$tracer"
 	spans 'len(F) == 1' 'len(V) == 1' 'F[0].parent == V[0].span' "F[0].trace == V[0].trace"
 }
-@test "a server's own: below the request that it was made for" { each behind; }
+@test "a failed connect() of a server is below the request that it was made for" { each behind; }
 
 # PID: its requests in flight that have no parent, as the kernel side counts them for this session
 orphans() {

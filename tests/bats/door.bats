@@ -4,13 +4,11 @@
 # namespaces, under other root directories and as other users reach the agent, and nothing is left
 # behind.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
 	shim_setup
 }
-teardown() { live_teardown; }
 
 folders() { find /run /tmp -maxdepth 1 -type d -name "otrace-$1-*" 2>/dev/null; }
 
@@ -30,16 +28,16 @@ in_a_namespace() {
 	grep -q '^headers   1 put in' "$dir/text"
 }
 
-@test "another network namespace, the library alone: one tree of three spans" {
+@test "the library alone, in another network namespace: one tree of three spans" {
 	in_a_namespace
 }
 
-@test "another network namespace, library and probes: one tree of three spans" {
+@test "library and probes, in another network namespace: one tree of three spans" {
 	opts=()
 	in_a_namespace
 }
 
-@test "another root directory: the abstract sockets are reached" {
+@test "from another root directory the abstract sockets are reached" {
 	http "$port"
 	cat >"$dir/jail.py" <<-P
 		import os, socket, sys
@@ -61,7 +59,7 @@ in_a_namespace() {
 	spans 'len(C) == 1 and C[0].asked == "/other"'
 }
 
-@test "an ordinary user's session: by path, too, in a folder for that user alone" {
+@test "a session of an ordinary user has doors in a folder that only this user can read" {
 	chmod -R a+rwX "$dir"
 	cat >"$dir/net.sh" <<-S
 		ip link set lo up
@@ -78,7 +76,7 @@ in_a_namespace() {
 	spans 'len(C) == 1 and V[0].parent == C[0].span and C[0].parent == P[0].span'
 }
 
-@test "the folder goes with the session; one of a session that was killed goes with the next" {
+@test "the folder is removed with its session; that of a killed session is removed by the next one" {
 	bg run "$OTRACE" run --no-bpf -o "$dir/text" -- sleep 60
 	local first=$pid sleeper
 	until_true 10 pgrep -P "$first"
@@ -124,18 +122,18 @@ apart() {
 	sed -i '/^place = /d; s/^os.chroot.*/&\nplace = socket.socket(); place.bind((b"127.0.0.1", 8077)); place.listen()/' "$dir/apart.py"
 }
 
-@test "no door is reached: root finds the ring where it is" {
+@test "if no door is reached, root finds the ring by the memory map of the process" {
 	apart
 	traced unshare -n sh -c "ip link set lo up; $PY $dir/apart.py $dir/jail"
 	spans '{c.asked for c in C} >= {"/later"}'
 }
 
-@test "no door is reached, and the ring may not be taken: named" {
+@test "if no door is reached and the ring may not be read, the process is named" {
 	apart
 	chmod -R a+rwX "$dir"
 	setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/tmp "$OTRACE" run -o "$dir/text" \
 		--export "file:$dir/spans" -- unshare -rn sh -c "ip link set lo up; $PY $dir/apart.py $dir/jail" \
 		>"$dir/out" 2>"$dir/err" 3>&-
 	cat "$dir/text" "$dir/err"
-	grep -q 'not seen  python3.*: its rings could not be offered: .*run otrace as root' "$dir/text"
+	grep -q 'not seen  python3.*: cannot reach the agent: .*run otrace as root' "$dir/text"
 }

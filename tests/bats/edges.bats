@@ -1,12 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# edges.bats - unusual traffic: it is understood or left alone, never harmed, and no span is made
-# up.
+# edges.bats - unusual traffic is traced or left alone; its bytes are unchanged, and no span is
+# invented.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; opts=(); port=$(free_port); }
-teardown() { live_teardown; }
 
 raw() { # SCRIPT-NAME [ARG..]: a client of tests/apps/raw.py against $port, traced with the server
 	traced bash -c '
@@ -19,66 +17,66 @@ raw() { # SCRIPT-NAME [ARG..]: a client of tests/apps/raw.py against $port, trac
 
 joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" for v in V)'
 
-@test "a head in writes of one byte" {
+@test "a head that is written byte by byte is one span" {
 	raw bytewise
 	spans 'len(V) == 1' 'len(C) == 1' 'V[0].code == 200 and V[0].path == "/byte"' "$joined" \
 		'V[0].ms > 30' 'C[0].ms > 30'
 }
 
-@test "ten pipelined requests, in one write" {
+@test "ten pipelined requests in one write are ten spans" {
 	raw pipelined
 	spans 'len(V) == 10' 'len(C) == 10' 'sorted(v.path for v in V) == ["/pipe/%d" % i for i in range(10)]' \
 		"$joined" 'all(parent(v).attr["url.full"].endswith(v.path) for v in V)'
 }
 
-@test "chunked answers and chunked uploads" {
+@test "chunked answers and chunked uploads are read to their ends" {
 	raw chunked
 	spans 'len(V) == 2' 'len(C) == 2' 'all(s.code == 200 for s in S)' "$joined" \
 		'[v for v in V if v.path == "/chunked/8"][0].ms >= 75'
 }
 
-@test "100-continue: one span, with the final status" {
+@test "a request with 100-continue is one span with the final status" {
 	raw continue
 	spans 'len(V) == 1' 'len(C) == 1' 'all(s.code == 200 and s.name == "POST /up" for s in S)' "$joined"
 }
 
-@test "HEAD, 204 and 304 have no body; what follows on the connection is understood" {
+@test "HEAD, 204 and 304 have no body, and the next exchange on the connection is understood" {
 	raw nobody
 	spans 'len(V) == 4' 'len(C) == 4' '[v.code for v in sorted(V, key=lambda v: v.start)] == [200, 204, 304, 200]' \
 		"$joined" 'not any(s.error for s in S)'
 }
 
-@test "a client that is gone in the middle of the body: an error, no wrong time" {
+@test "a client that leaves in the middle of the body makes an error with the right duration" {
 	raw gone
 	spans 'len(V) == 1' 'len(C) == 1' 'V[0].path == "/big/30000000"' 'all(s.ms < 5000 for s in S)' \
 		'C[0].code == 200'
 }
 
-@test "a server that exits in the middle of its answer" {
+@test "a server that exits in the middle of its answer makes an error" {
 	http "$port"
 	traced $PY "$APPS/raw.py" "$port" exit
 	spans 'len(C) == 1' 'C[0].code == 200' 'C[0].error'
 }
 
-@test "a client that exits in the middle of its request" {
+@test "a client that exits in the middle of its request makes an error" {
 	raw halfrequest
 	spans 'len(V) <= 1' 'all(s.error or s.code == 0 for s in S)'
 }
 
-@test "a refused connect is the program's to handle: the same answer, nothing made up" {
+@test "after a refused connect() the program gets the same errno" {
 	free=$(free_port)
 	run -7 curl -s "127.0.0.1:$free/x"
 	run -7 "$OTRACE" run -o "$dir/text" --export "file:$dir/spans" -- curl -s "127.0.0.1:$free/x"
 	spans 'len(S) == 0' 'len(F) == 1' "F[0].attr['error.type'] == 'connection_refused'"
 }
 
-@test "400, 404 and 500 are told apart" {
+@test "400, 404 and 500 have the span status of the conventions" {
 	raw statuses
 	spans 'len(V) == 3' 'sorted(v.code for v in V if v.error) == [500]' \
 		'sorted(c.code for c in C if c.error) == [404, 418, 500]'
 }
 
-@test "fork with an open exchange: the child's calls belong to it or to nobody" {
+@test "after a fork within an exchange, the child's calls belong to that exchange or to none" {
 	back=$(free_port)
 	http "$back"
 	traced $PY "$APPS/forker.py" "$port" "$back"
@@ -87,7 +85,7 @@ joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" fo
 		'all(not c.parent or c.trace == V[0].trace for c in C if c.path != "/entry")'
 }
 
-@test "10 MB by sendfile: unharmed, and cheap" {
+@test "10 MB by sendfile arrive unchanged and are not copied" {
 	command -v nginx
 	head -c 10000000 /dev/urandom >"$dir/big"
 	sed -e "s|@DIR@|$dir|g" -e "s|@PORT@|$port|" -e "s|@UPSTREAM@|1|" -e 's|http {|http { sendfile on;|' \
@@ -103,7 +101,7 @@ joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" fo
 	[ "$size" -lt 60000 ]
 }
 
-@test "10 MB uploaded: unharmed, cheap, and the server span begins with its first byte" {
+@test "an upload of 10 MB arrives unchanged and is not copied; the server span begins with the first byte" {
 	head -c 10000000 /dev/urandom >"$dir/big"
 	opts=(--record "$dir/rec")
 	traced bash -c "$PY $APPS/httpd.py $port & server=\$!
@@ -117,7 +115,7 @@ joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" fo
 	[ "$size" -lt 120000 ]
 }
 
-@test "what is no HTTP: muted, unharmed, named in not seen" {
+@test "a connection that is not HTTP is muted, works as before, and is named in 'not seen'" {
 	export COLUMNS=200
 	opts=(--record "$dir/rec")
 	raw foreign
@@ -129,7 +127,7 @@ joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" fo
 	spans 'all(s.name.startswith("GET /") for s in S)'
 }
 
-@test "HTTP at first, then hostile bytes: the parser gives up, that is told" {
+@test "HTTP that turns into random bytes: the parser gives up, which is reported" {
 	raw hostile
 	spans 'sum(v.code == 200 for v in V) == 1' 'all(s.name.startswith("GET /good") or s.error for s in S)'
 }
@@ -145,7 +143,7 @@ no_control() { # FILE..: no byte that a terminal obeys, no bidi control, valid U
 	P
 }
 
-@test "control characters and broken text: escaped in console, line, not seen and errors" {
+@test "control characters and invalid text are escaped in blocks, lines, 'not seen' and errors" {
 	evil=$dir/$'e\x1b]52;c;eA==\x07v\xe2\x80\xae\xff.py'
 	cp "$APPS/httpd.py" "$evil"
 	for format in text line; do
@@ -169,7 +167,7 @@ no_control() { # FILE..: no byte that a terminal obeys, no bidi control, valid U
 	no_control "$dir/message"
 }
 
-@test "IPv6, and IPv4 mapped into it" {
+@test "IPv6 addresses, and IPv4 addresses mapped into IPv6, are shown as such" {
 	traced bash -c "$PY $APPS/httpd.py $port :: & server=\$!
 		for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.05; done
 		curl -s '[::1]:$port/six'; curl -s '127.0.0.1:$port/mapped'; kill \$server"
@@ -178,7 +176,7 @@ no_control() { # FILE..: no byte that a terminal obeys, no bidi control, valid U
 		'[v for v in V if v.path == "/mapped"][0].attr["network.peer.address"] == "127.0.0.1"'
 }
 
-@test "AF_UNIX: both ends joined by wire" {
+@test "the two ends of an AF_UNIX connection are joined by wire" {
 	traced bash -c "UNIX=$dir/sock $PY $APPS/httpd.py 0 & server=\$!
 		for _ in \$(seq 200); do [ -S $dir/sock ] && break; sleep 0.05; done; sleep 0.1
 		curl -s --unix-socket $dir/sock http://x/one; curl -s --unix-socket $dir/sock http://x/two; kill \$server"
@@ -186,7 +184,7 @@ no_control() { # FILE..: no byte that a terminal obeys, no bidi control, valid U
 	spans 'len(V) == 2 and len(C) == 2' "$joined"
 }
 
-@test "a pid used again is another process" {
+@test "a pid that is used again is another process" {
 	# In a pid namespace of the test, the next pid can be chosen.
 	http "$port"
 	cat >"$dir/again" <<-S
@@ -218,13 +216,13 @@ looks() { # HOW
 		'all(c.attr["url.full"].endswith(parent(c).path) for c in C if c.parent)'
 }
 
-@test "who polls an idle connection is about to use it" { looks poll; }
+@test "a thread that polls an idle connection claims its next request (R10)" { looks poll; }
 
-@test "so is who has an idle connection watched" { looks epoll; }
+@test "a thread that adds an idle connection to an epoll claims its next request (R10)" { looks epoll; }
 
 kept() { grep -a -o "$1" "$dir/record" | wc -l; }
 
-@test "HTTP/2: every frame is kept but the payload of DATA, however calls cut them" {
+@test "of HTTP/2 all frames but the payload of DATA are copied, however the calls split them" {
 	export COLUMNS=200
 	http "$port"
 	opts=(--record "$dir/record")

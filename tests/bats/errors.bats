@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # errors.bats - what cannot be done: messages with the input, its place, and what to do.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
@@ -10,7 +9,6 @@ setup() {
 	# Other users may not read the folders above the tree: they get a copy.
 	install -m 755 "$OTRACE" "$dir/otrace"
 }
-teardown() { live_teardown; }
 
 as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups env -C / "$@"; }
 
@@ -22,7 +20,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	[[ $output != *libbpf* && $output != *"errno"* ]]
 }
 
-@test "1: no privilege: exit 4, of run 125; the program is not started" {
+@test "1: without privilege the status is 4, for run 125, and the program is not started" {
 	run as_nobody "$dir/otrace" attach 1
 	is_message attach
 	[ "$status" -eq 4 ]
@@ -50,14 +48,14 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	[ -e "$dir/started" ]
 }
 
-@test "1: root without the capabilities: these are named" {
+@test "1: if root lacks capabilities, the message names them" {
 	run setpriv --bounding-set=-bpf,-perfmon,-sys_admin --inh-caps=-bpf,-perfmon,-sys_admin "$OTRACE" attach 1
 	is_message attach
 	[ "$status" -eq 4 ]
 	[[ ${lines[0]} == *"lacks CAP_BPF and CAP_PERFMON"* ]]
 }
 
-@test "2: no type information" {
+@test "2: a kernel without type information is refused, with the next step" {
 	for cmd in "attach 1" agent; do
 		run "$OTRACE" ${cmd%% *} --btf /nonexistent ${cmd#* }
 		[[ $cmd == agent ]] && run "$OTRACE" agent --btf /nonexistent
@@ -76,7 +74,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	[ "$status" -eq 4 ]
 }
 
-@test "3: a PID that is not there" {
+@test "3: a PID that does not exist is refused" {
 	dead=$(bash -c 'echo $$')
 	run "$OTRACE" attach "$dead"
 	is_message attach
@@ -84,7 +82,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	[ "${lines[0]}" = "otrace attach: no process $dead: /proc/$dead is not there" ]
 }
 
-@test "5: a backend that is down: told once; nothing blocks, all is counted, tracing goes on" {
+@test "5: a backend that is down is reported once; nothing blocks, lost spans are counted, tracing goes on" {
 	port=$(free_port)
 	down=$(free_port)
 	http "$port"
@@ -103,7 +101,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	grep -q '^    [0-9]* spans wait, limit 2,048, ' "$dir/all"
 }
 
-@test "5: a backend that is slow: requests are not, the end comes in time" {
+@test "5: a slow backend slows no request and does not delay the end" {
 	$PY tests/backends/otlp_mock.py "$dir" slow:30 3>&- &
 	pids+=($!)
 	until_true 30 test -s "$dir/port"
@@ -136,7 +134,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	grep -q '^lost *nothing' "$dir/text"
 }
 
-@test "6, 7: an option, a program that is misspelt" {
+@test "6, 7: a misspelt option or program is named, with the likely one" {
 	run "$OTRACE" run --servce x -- true
 	[ "$status" -eq 125 ]
 	[ "${lines[0]}" = "otrace run: unknown option --servce; did you mean --service NAME?      all options: otrace run --help=all" ]
@@ -144,14 +142,14 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	[[ ${lines[0]} == "otrace run: crul: not found in PATH ($PATH); did you mean "*"?" ]]
 }
 
-@test "11: nowhere to show" {
+@test "11: without a terminal and a destination nothing is started" {
 	run "$OTRACE" run -- touch "$dir/started"
 	is_message run
 	[ "$status" -eq 125 ]
 	[ ! -e "$dir/started" ]
 }
 
-@test "a port and a name that nobody has; a bad port; otrace itself" {
+@test "a port or name without a process, a bad port, and otrace itself are refused" {
 	run "$OTRACE" attach ":$(free_port)"
 	is_message attach
 	[ "$status" -eq 1 ]
@@ -163,7 +161,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	[ "$status" -eq 2 ]
 }
 
-@test "files that cannot be written: before anything is started" {
+@test "a file that cannot be written is refused before anything is started" {
 	run "$OTRACE" run -o "$dir/t" --record /nonexistent/x -- touch "$dir/started"
 	is_message run
 	[ "$status" -eq 125 ]
@@ -177,7 +175,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 	[ "$status" -eq 1 ]
 }
 
-@test "a full disk: the program is unharmed, the recording is said to be not whole" {
+@test "on a full disk the program works as before, and the recording is reported as incomplete" {
 	run "$OTRACE" run -o /dev/full --record /dev/full -- sh -c 'echo fine; exit 3'
 	echo "$output"
 	[ "$status" -eq 3 ]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# export.bats - spans on their way to backends: good ones, bad ones, none at all. Run from the root
+# export.bats - exports to backends that work, that fail, and that do not exist. Run from the root
 # of the repository after `make`; the Collector and the witness are built once into $OTRACE_CACHE
 # (~/.cache/otrace), and skipped if they cannot be built.
 
@@ -71,7 +71,7 @@ witness() { # FILE..: what the witness prints, in $output
 	[ "$status" -eq 0 ]
 }
 
-@test "a good backend: everything arrives, in batches, on one connection" {
+@test "all spans arrive at a backend in batches, on one connection" {
 	mock ok
 	drive "$url" spans=1100
 	have delivered=1100 queue=0 refused=0 export=0 accepted=1100 waiting=0
@@ -80,7 +80,7 @@ witness() { # FILE..: what the witness prints, in $output
 	grep -q '"path": "/v1/traces"' "$dir/requests"
 }
 
-@test "headers: type, gzip, agent, and those of the user" {
+@test "requests have the headers for type, gzip and agent, and those of the user" {
 	mock ok
 	# To a backend on this host nothing is compressed unless an option asks for it.
 	OTEL_EXPORTER_OTLP_COMPRESSION=gzip \
@@ -93,7 +93,7 @@ witness() { # FILE..: what the witness prints, in $output
 	gunzip -c <"$dir/0.body" >/dev/null
 }
 
-@test "options behind the URL win over the variables, and belong to that URL alone" {
+@test "options behind the URL are stronger than the variables, and hold for that URL alone" {
 	mock slow:2 ok
 	OTEL_EXPORTER_OTLP_HEADERS=api-key=env OTEL_EXPORTER_OTLP_COMPRESSION=none \
 		drive "$url,compression=gzip,timeout=300ms,header=x-a:1,header=x-b:s%20c%2Cret"
@@ -111,7 +111,7 @@ witness() { # FILE..: what the witness prints, in $output
 	[ -s "$dir/a,b.jsonl" ]
 }
 
-@test "no compression over loopback, and JSON asked for" {
+@test "loopback gets no compression, and JSON if it is asked for" {
 	mock ok
 	OTEL_EXPORTER_OTLP_PROTOCOL=http/json drive "$url"
 	[ "$(header 0 content-encoding)" = "" ]
@@ -119,7 +119,7 @@ witness() { # FILE..: what the witness prints, in $output
 	python3 -m json.tool <"$dir/0.body" >/dev/null
 }
 
-@test "429 with Retry-After: the same batch again, then" {
+@test "after 429 with Retry-After the same batch is sent again at that time" {
 	mock retry:2 ok
 	drive "$url"
 	have delivered=100 export=0 refused=0 accepted=100
@@ -127,7 +127,7 @@ witness() { # FILE..: what the witness prints, in $output
 	[ "$(seconds_between 0 1)" -ge 19 ]
 }
 
-@test "a Retry-After of ages: the batch waits, and is tried once more when the end comes" {
+@test "with a very long Retry-After the batch waits, and is sent once more at the end" {
 	local asked
 	for asked in retry:18446744073709 retry:1000000000 date:9000000000; do
 		rm -f "$dir"/port "$dir"/requests "$dir"/*.body
@@ -138,7 +138,7 @@ witness() { # FILE..: what the witness prints, in $output
 	done
 }
 
-@test "a Retry-After of nothing, of the past, or no number: our own pauses, which grow" {
+@test "with a Retry-After that is 0, over, or no number, the exporter's own pauses are used, which grow" {
 	local asked
 	for asked in retry:0 retry:-5 date:-1000 retry:99999999999999999999999; do
 		rm -f "$dir"/port "$dir"/requests "$dir"/*.body
@@ -150,14 +150,14 @@ witness() { # FILE..: what the witness prints, in $output
 	done
 }
 
-@test "503 with a date as Retry-After" {
+@test "a date as Retry-After is respected" {
 	mock date:3 ok
 	drive "$url"
 	have delivered=100
 	[ "$(seconds_between 0 1)" -ge 15 ]
 }
 
-@test "a connection cut off, 503, 502: tried again, told only after three times" {
+@test "a cut connection, 503 and 502 are retried, and reported only after three failures" {
 	mock close 503 502 ok
 	drive "$url"
 	have delivered=100 refused=0 export=0
@@ -166,7 +166,7 @@ witness() { # FILE..: what the witness prints, in $output
 	[[ $output == *"reached again after "* ]]
 }
 
-@test "400: dropped, counted, told, never sent again" {
+@test "after 400 the batch is dropped, counted, reported, and never sent again" {
 	mock 400
 	drive "$url" linger=2500
 	have delivered=0 refused=100 export=0
@@ -174,7 +174,7 @@ witness() { # FILE..: what the witness prints, in $output
 	[[ $output == *"HTTP 400: not today"*"100 spans of 100 are lost, not sent again"* ]]
 }
 
-@test "partial success: counted, never sent again" {
+@test "spans that a partial success rejects are counted and never sent again" {
 	mock partial:7
 	drive "$url" linger=2500
 	have delivered=93 refused=7
@@ -182,16 +182,16 @@ witness() { # FILE..: what the witness prints, in $output
 	[[ $output == *"no room for all"* ]]
 }
 
-@test "partial success in JSON" {
+@test "a partial success in JSON is read" {
 	mock jpartial:7
 	OTEL_EXPORTER_OTLP_PROTOCOL=http/json drive "$url" linger=2500
 	have delivered=93 refused=7
 }
 
-@test "nobody there: nothing blocks, all is counted, the port is named" {
+@test "without a backend nothing blocks, all spans are counted, and the port is named" {
 	mock ok
 	kill "${pids[0]}"; wait "${pids[0]}" || true
-	OTEL_BSP_MAX_QUEUE_SIZE=200 drive "$url" spans=1000 told=2 linger=3000 close=700 \
+	OTEL_BSP_MAX_QUEUE_SIZE=200 drive "$url" spans=1000 reported=2 linger=3000 close=700 \
 		origin=OTEL_EXPORTER_OTLP_ENDPOINT
 	have delivered=0 queue=800 export=200
 	[ "$(figure slowest_us)" -lt 500000 ]
@@ -201,7 +201,7 @@ witness() { # FILE..: what the witness prints, in $output
 	[ "$(grep -c 'connection refused' <<<"$output")" -eq 1 ]
 }
 
-@test "a slow backend: the deadline of closing holds" {
+@test "a slow backend does not extend the deadline of closing" {
 	mock slow:30
 	drive "$url" spans=600 until=0 close=700
 	have delivered=0 export=600
@@ -209,7 +209,7 @@ witness() { # FILE..: what the witness prints, in $output
 	[ "$(figure close_ms)" -lt 15000 ] # less than the 30 s of the backend
 }
 
-@test "a slow backend: OTEL_EXPORTER_OTLP_TIMEOUT ends a try" {
+@test "OTEL_EXPORTER_OTLP_TIMEOUT ends a request to a slow backend" {
 	mock slow:5 ok
 	OTEL_EXPORTER_OTLP_TIMEOUT=300 drive "$url"
 	have delivered=100
@@ -223,7 +223,7 @@ witness() { # FILE..: what the witness prints, in $output
 	[ "$(requests)" -eq 1 ]
 }
 
-@test "TLS with a CA of our own, and without trusting it" {
+@test "TLS with a private CA works if it is trusted, and fails if not" {
 	tls_files
 	MOCK_CERT=$dir/s.pem MOCK_KEY=$dir/s.key mock ok
 	OTEL_EXPORTER_OTLP_CERTIFICATE=$dir/ca.pem \
@@ -233,7 +233,7 @@ witness() { # FILE..: what the witness prints, in $output
 	have delivered=0 export=100
 }
 
-@test "TLS with a certificate of the client" {
+@test "TLS with a client certificate works" {
 	tls_files
 	MOCK_CERT=$dir/s.pem MOCK_KEY=$dir/s.key MOCK_CA=$dir/ca.pem mock ok
 	export OTEL_EXPORTER_OTLP_CERTIFICATE=$dir/ca.pem
@@ -255,7 +255,7 @@ tls_files() {
 		-extfile <(echo subjectAltName=DNS:localhost,IP:127.0.0.1) 2>/dev/null
 }
 
-@test "passwords in a URL are in no message, and are sent" {
+@test "passwords in a URL are sent, and are in no message" {
 	mock 400
 	drive "http://me:pa55@127.0.0.1:${url##*:}" linger=2000
 	[[ $output != *pa55* ]]
@@ -263,7 +263,7 @@ tls_files() {
 	[ "$(header 0 authorization)" = "Basic $(printf me:pa55 | base64)" ]
 }
 
-@test "what is no backend is refused at once, with a way out" {
+@test "a destination that is not valid is refused at once, with the right form" {
 	for bad in grpc://c:4317 http://c:4317 c:4318 http:// file: "file:$dir/no/x" \
 		http://c,timeout=soon http://c,tiemout=1s file:a,b; do
 		run build/tests/backends/export_driver "$bad"
@@ -273,7 +273,7 @@ tls_files() {
 	done
 }
 
-@test "a file: whole lines, begun anew, mode 0600" {
+@test "the file of file: has whole lines and mode 0600, and is truncated at the start" {
 	echo old >"$dir/x.jsonl"
 	(umask 022; rm "$dir/x.jsonl"; drive "file:$dir/x.jsonl" spans=600)
 	drive "file:$dir/x.jsonl" spans=600
@@ -283,7 +283,7 @@ tls_files() {
 	[ "$(grep -o '"traceId":"abab' "$dir/x.jsonl" | wc -l)" -eq 600 ]
 }
 
-@test "a full disk: no half line, counted" {
+@test "on a full disk the file has no incomplete line, and the lost spans are counted" {
 	drive file:/dev/full until=500 close=700
 	have delivered=0 export=100
 }

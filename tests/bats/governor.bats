@@ -3,7 +3,6 @@
 # governor.bats - --cpu-budget: too small for the load. Requests that are shed are counted, spans
 # are whole or marked, and shedding ends with the load.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
@@ -16,7 +15,6 @@ setup() {
 	BACK=http://127.0.0.1:$back bg front node "$APPS/prices.js" "$front"
 	up "$front"
 }
-teardown() { live_teardown; }
 
 # SECONDS: a load that exceeds the budget, but does not fill the ring on a machine that is busy.
 # Every request is answered.
@@ -28,10 +26,10 @@ load() {
 	[ "$sent" = "$answered" ]
 }
 
-# As many as it can take, so that some are being served whenever a pause begins.
+# As many requests as the servers take, so that some are in progress whenever a pause begins.
 flood() { run -0 wrk -t1 -c16 -d5s "http://127.0.0.1:$front/price/7"; }
 
-burn() { # until the notice came, and then with breaks
+burn() { # a load without breaks until the notice comes, then with breaks
 	for _ in $(seq 20); do
 		load 2
 		! grep -q 'traced for' "$dir/tracer.err" || { load 5; return; }
@@ -40,7 +38,7 @@ burn() { # until the notice came, and then with breaks
 	return 1
 }
 
-@test "over its budget it says so, counts what it lets go, and takes it back" {
+@test "over the budget less is traced, with a notice and a count of the rest; later all is traced again" {
 	OTEL_BSP_MAX_QUEUE_SIZE=100000 attach --cpu-budget 1% --slow 1h ":$front" ":$back"
 	burn
 	grep -q 'CPU budget: .*% of a core used, [0-9.]*% allowed (--cpu-budget 1%): traced for' "$dir/tracer.err"
@@ -60,7 +58,7 @@ burn() { # until the notice came, and then with breaks
 		"not any('otrace.cut' in s.attr or 'otrace.sampled_share' in s.attr for s in S if s.path == '/price/after')"
 }
 
-@test "a replay of it marks the same spans" {
+@test "a replay of a reduced session marks the same spans" {
 	OTEL_BSP_MAX_QUEUE_SIZE=100000 attach --cpu-budget 1% --slow 1h --record "$dir/r.otr" ":$front" ":$back"
 	burn
 	flood
@@ -75,14 +73,14 @@ burn() { # until the notice came, and then with breaks
 	diff "$dir/spans.cut" "$dir/spans.again.cut"
 }
 
-@test "--cpu-budget 0: no limit, whatever it costs" {
+@test "--cpu-budget 0 sets no limit" {
 	attach --cpu-budget 0 --slow 1h ":$front" ":$back"
 	load 8
 	detach
 	run ! grep -q 'budget' "$dir/text" "$dir/tracer.err"
 }
 
-# The same by the library: two servers that carry it, one agent.
+# Starts two servers that carry the library, and one agent.
 shim_pair() { # ARG..: its pid in $tracer
 	shim_setup
 	back=$(free_port)
@@ -129,22 +127,22 @@ over_its_budget() { # ARG..
 		"not any('otrace.cut' in s.attr or 'otrace.sampled_share' in s.attr for s in S if s.path == '/price/after')"
 }
 
-@test "the library over its budget: the same notice, the same count, whole or marked spans" {
+@test "the library over its budget: the same notice and count; spans are whole or marked" {
 	over_its_budget --no-bpf
 }
 
-@test "both at once over their budget: they pause together" {
+@test "library and probes over the budget pause together" {
 	over_its_budget
 }
 
-@test "the library, --cpu-budget 0: no limit, whatever it costs" {
+@test "--cpu-budget 0 sets no limit for the library" {
 	shim_pair --no-bpf --cpu-budget 0
 	load 8
 	end_pair
 	run ! grep -q 'budget' "$dir/text" "$dir/tracer.err"
 }
 
-@test "a share is read as such, or refused" {
+@test "--cpu-budget takes a share, and refuses other words" {
 	run -2 "$OTRACE" attach --cpu-budget 1e9 ":$front"
 	[[ "$output" == *'"1e9" is not a share'*'10%, 0.1 (the same)'* ]]
 	run -2 "$OTRACE" attach --cpu-budget 150% ":$front"

@@ -1,11 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# harmless.bats - the traced program comes first, whatever happens to otrace.
+# harmless.bats - whatever happens to otrace, traced programs work as before.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; opts=(); port=$(free_port); }
-teardown() { live_teardown; }
 
 # Other tests may trace at the same time: the programs and links of process $1 are known by their
 # ids.
@@ -21,9 +19,9 @@ still_there() { # FILE of `held`: how many of them the kernel still has
 	echo "$n"
 }
 
-@test "SIGKILL of the agent, 20 times under load: no request fails, no probe stays" {
+@test "after 20 times SIGKILL of the agent under load no request has failed, and no probe remains" {
 	http "$port"
-	bg load $PY "$APPS/load.py" "$port" /x 4 300 # until it is told to end
+	bg load $PY "$APPS/load.py" "$port" /x 4 300 # SIGTERM ends it early
 	load=$pid
 	for i in $(seq 20); do
 		bg tracer "$OTRACE" attach -o "$dir/text" ":$port"
@@ -47,7 +45,7 @@ still_there() { # FILE of `held`: how many of them the kernel still has
 	[[ $(cat "$dir/load.out") == "good "*" bad 0" ]]
 }
 
-@test "run: otrace killed by SIGKILL: the program goes on, its streams are its own" {
+@test "after SIGKILL of otrace run the program goes on with its own streams" {
 	bg run "$OTRACE" run -o "$dir/text" -- $PY "$APPS/httpd.py" "$port"
 	up "$port"
 	held "$pid" >"$dir/held"
@@ -61,7 +59,7 @@ still_there() { # FILE of `held`: how many of them the kernel still has
 	[ ! -s "$dir/run.out" ]
 }
 
-@test "stopped (SIGSTOP) for 3 s under load: no request is slower for it; losses are counted" {
+@test "an agent that is stopped for 3 s under load slows no request, and the losses are counted" {
 	http "$port"
 	room_for_all
 	attach ":$port"
@@ -77,7 +75,7 @@ still_there() { # FILE of `held`: how many of them the kernel still has
 	grep -q '^lost  *nothing' "$dir/text" || grep -q '^lost  *[0-9]' "$dir/text"
 }
 
-@test "random bytes, both ways, over a port that spoke HTTP: byte-identical, given up" {
+@test "random bytes in both directions after HTTP arrive unchanged, and the parser gives up" {
 	cat >"$dir/echo.py" <<-'P'
 		import socket, sys, threading
 		def serve(sock):
@@ -117,7 +115,7 @@ still_there() { # FILE of `held`: how many of them the kernel still has
 	spans 'all(not s.end < s.start for s in S)' 2>/dev/null || [ ! -s "$dir/spans" ]
 }
 
-@test "a thousand connections that come and go: the agent's memory stays" {
+@test "a thousand short connections leave the memory of the agent as it was" {
 	http "$port"
 	room_for_all
 	attach --cpu-budget 0 ":$port" # each is counted

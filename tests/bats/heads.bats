@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # heads.bats - heads that are longer than what is copied of a run.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; shim_setup; trace=0af7651916cd43dd8448eb211c80319c; above=b7ad6b7169203331; }
-teardown() { live_teardown; }
 
 long() { # COOKIE PIECES
 	run "$PY" "$APPS/longhead.py" "$port" "$1" "$2" "00-$trace-$above-01"
@@ -63,7 +61,7 @@ over() {
 	found
 }
 
-@test "a head that is longer than what is read of any makes no claim" {
+@test "a head that is longer than the part that is copied gives no parent" {
 	http "$port"
 	attach --no-shim ":$port"
 	long 17000 1
@@ -72,7 +70,7 @@ over() {
 	grep -Eq '^parents .* 1 orphan' "$dir/text"
 }
 
-@test "a long body is not copied for the sake of its head" {
+@test "the body behind a long head is not copied" {
 	http "$port"
 	attach --no-shim --record "$dir/rec" ":$port"
 	head -c 200000 /dev/zero | tr '\0' 'z' >"$dir/body"
@@ -103,7 +101,7 @@ deep_ones() {
 	done
 }
 
-@test "pipelining a hundred deep: right pairs or none, no path that nobody asked for: probes" {
+@test "a hundred pipelined requests are paired rightly or not at all: probes" {
 	http "$port"
 	attach --no-shim ":$port"
 	deep_ones
@@ -111,14 +109,14 @@ deep_ones() {
 	pairs
 }
 
-@test "pipelining a hundred deep: right pairs or none, no path that nobody asked for: library" {
+@test "a hundred pipelined requests are paired rightly or not at all: library" {
 	served
 	deep_ones
 	over
 	pairs
 }
 
-@test "empty lines before a head, a method in lower case; who asks, by what" {
+@test "empty lines before a head and a method in lower case are read as servers read them" {
 	one_nginx 'return 200 "ok";'
 	bg nginx nginx -c "$dir/nginx.conf"
 	up "$port"

@@ -9,6 +9,12 @@
 # shellcheck source=scripts/services.sh
 source scripts/services.sh
 
+bats_require_minimum_version 1.5.0
+
+# Of a file that defines none of its own.
+setup() { live_setup; }
+teardown() { live_teardown; }
+
 live_setup() {
 	[ "$(id -u)" = 0 ] || { echo "these tests need root" >&2; return 1; }
 	ROOT=$PWD

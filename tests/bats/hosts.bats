@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # hosts.bats - which server a client asks, if a proxy passes on the Host of its own request.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; shim_setup; back=$(free_port); http "$back"; }
-teardown() { live_teardown; }
 
 asked() { # HOST: of a proxy under attach
 	bg nginx nginx -c "$dir/nginx.conf"
@@ -15,7 +13,7 @@ asked() { # HOST: of a proxy under attach
 	detach
 }
 
-@test "a proxy that keeps Host: the client span names whom it asked" {
+@test "behind a proxy that keeps Host, the client span names the server that was asked" {
 	one_nginx "proxy_pass http://127.0.0.1:$back;" 'proxy_set_header Host $http_host;'
 	asked "127.0.0.1:$port"
 	spans 'len(C) == 1' "C[0].attr['server.address'] == '127.0.0.1'" \
@@ -25,7 +23,7 @@ asked() { # HOST: of a proxy under attach
 		"V[0].attr['server.port'] == '$port'"
 }
 
-@test "a name with the port of whom is asked is kept, unless the proxy was asked by it" {
+@test "a Host with the port of the server is kept as its name, unless the proxy was asked by that name" {
 	one_nginx "proxy_pass http://127.0.0.1:$back;" "proxy_set_header Host shop.example:$back;"
 	asked "127.0.0.1:$port"
 	spans "C[0].attr['url.full'] == 'http://shop.example:$back/a'" \

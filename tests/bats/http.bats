@@ -3,10 +3,9 @@
 # http.bats - real HTTP programs: nginx, gunicorn/Flask, Node, Python, curl, Go; and one that is not
 # HTTP: Redis. Both ends are traced, parents are proved by the wire.
 
-bats_require_minimum_version 1.5.0
 load helpers
 
-setup_file() { # Go has no cache of its own here: it is built once
+setup_file() { # the Go server is built once, as Go has no cache here
 	export GOCACHE=${OTRACE_CACHE:-${HOME:-/var}/.cache/otrace}/go
 	export GOBIN_=$BATS_FILE_TMPDIR/goserver
 	(cd "$PWD/tests/apps" && env GOFLAGS=-mod=mod GO111MODULE=off GOPROXY=off CGO_ENABLED=0 \
@@ -54,7 +53,7 @@ ask() { curl -s -m 20 "$@"; }
 		'all(parent(v).attr["url.full"].split("?")[1] == v.attr["url.query"] for v in V if v.parent)'
 }
 
-@test "Python http.server and curl, started by run; the file arrives" {
+@test "run traces Python http.server and curl, and the file arrives" {
 	port=$(free_port)
 	head -c 300000 /dev/urandom >"$dir/file"
 	traced bash -c "cd $dir; $PY -m http.server $port --bind 127.0.0.1 >log 2>&1 & s=\$!
@@ -90,7 +89,7 @@ ask() { curl -s -m 20 "$@"; }
 		'all(s.resource["process.runtime.version"].startswith("go1.") for s in S)'
 }
 
-@test "nginx -> gunicorn over a unix socket: joined by wire" {
+@test "nginx -> gunicorn over a Unix socket: the ends are joined by wire" {
 	bg gunicorn env -C "$SVC" $PY /usr/bin/gunicorn -w 1 --threads 2 -b "unix:$dir/app.sock" shop:app
 	guni=$pid
 	until_true 30 test -S "$dir/app.sock"
@@ -103,7 +102,7 @@ ask() { curl -s -m 20 "$@"; }
 		'all(parent(v).attr["network.peer.address"].endswith("/app.sock") for v in V if v.parent)'
 }
 
-@test "Redis: unharmed, muted, named in not seen" {
+@test "Redis works as before, is muted, and is named in 'not seen'" {
 	port=$(free_port)
 	bg redis redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$dir"
 	up "$port"

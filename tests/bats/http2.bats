@@ -3,8 +3,6 @@
 # http2.bats - clients on libnghttp2 with the library: the same output and status, and one
 # traceparent a request, which names an emitted span.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load https
 setup() {
 	live_setup
@@ -14,7 +12,6 @@ setup() {
 	clear=$(free_port)
 	chmod 755 "$dir"
 }
-teardown() { live_teardown; }
 
 # URL: nginx with HTTP/2 on $front, and on $clear without TLS, before it.
 before() {
@@ -70,7 +67,7 @@ all_of() {
 	added 1
 }
 
-@test "a traceparent that is there is kept, and none is added with --no-inject" {
+@test "a traceparent of the program is kept, and with --no-inject none is added" {
 	in_front
 	both_ways curl -s --http2 --cacert "$dir/cert.pem" "https://localhost:$front/a" \
 		-H 'TraceParent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -82,7 +79,7 @@ all_of() {
 	cmp "$dir/heads.raw" "$dir/heads.shim"
 }
 
-@test "--no-inject-to: a host by its :authority" {
+@test "--no-inject-to matches a host by its :authority" {
 	in_front
 	opts+=(--no-inject-to "localhost:$front")
 	both_ways curl -s --http2 --cacert "$dir/cert.pem" "https://localhost:$front/a"
@@ -92,7 +89,7 @@ all_of() {
 	added 1
 }
 
-@test "the lists that go with a trace go with it, but for those of the program's own" {
+@test "tracestate and baggage go with the trace, unless the program sets its own" {
 	in_front
 	export TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
 	export TRACESTATE=a=b BAGGAGE=who=me
@@ -102,7 +99,7 @@ all_of() {
 	[ "$(grep '^baggage' "$dir/heads")" = 'baggage: own=1' ]
 }
 
-@test "curl -> nginx -> Python: one trace, each parent a span that is there; with probes, too" {
+@test "curl -> nginx -> Python is one trace in which each parent exists; with probes, too" {
 	before "http://127.0.0.1:$port"
 	for source in shim bpf+shim; do
 		[ $source = shim ] || opts=()
@@ -116,7 +113,7 @@ all_of() {
 	done
 }
 
-@test "a server's calls, on a connection of each or of all: each its own request's" {
+@test "calls of a server, on one connection each or on a shared one, belong to their own requests" {
 	local midway=$port more
 	cc -o "$dir/h2midway" "$APPS/h2midway.c" -lcurl
 	for more in '' new; do
@@ -133,7 +130,7 @@ all_of() {
 	done
 }
 
-@test "a server that nobody here sees has a parent: the program itself is a span" {
+@test "a request to a server that is not traced names the span of the program" {
 	in_front
 	both_ways curl -s --http2 --cacert "$dir/cert.pem" "https://localhost:$front/a"
 	id=$(sed -n 's/^traceparent: 00-[0-9a-f]*-\([0-9a-f]*\)-01$/\1/p' "$dir/heads")

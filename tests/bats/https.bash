@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # https.bash - for tests of clients inside TLS: a server that prints what it read, and each client
-# without and with the library. After helpers.bash, whose shim_setup makes $port.
+# without and with the library. Has all of shim.bash.
 # shellcheck shell=bash disable=SC2154
 
 https_setup() {

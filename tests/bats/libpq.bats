@@ -3,7 +3,6 @@
 # libpq.bats - statements that the library records where libpq is called: the same ones that the
 # wire shows, each once, whatever the connection is made of; and programs notice nothing.
 
-bats_require_minimum_version 1.5.0
 load helpers
 
 setup_file() {
@@ -24,7 +23,6 @@ setup() {
 	SVC_PIDS=("$PG_PID")
 	plain="$DSN sslmode=disable" secret="$DSN sslmode=require"
 }
-teardown() { live_teardown; }
 
 # NAME OPTION.. -- CMD..: traced; spans, output and status in $dir/NAME.*
 kept() {
@@ -58,7 +56,7 @@ statements() { $PY "$APPS/statements.py" "$@"; }
 # All but the part whose end nobody reads: that has a test of its own.
 every=(simple errors extended async single pipeline copy function longer many cut)
 
-@test "every call of libpq: the statements of the wire, each once; the same answers" {
+@test "each call of libpq gives the statements of the wire once, and the same answers" {
 	raw "$SVC/pqcalls" "$plain" "${every[@]}"
 	kept wire --no-shim -- "$SVC/pqcalls" "$plain" "${every[@]}"
 	kept lib --no-bpf -- "$SVC/pqcalls" "$plain" "${every[@]}"
@@ -71,7 +69,7 @@ every=(simple errors extended async single pipeline copy function longer many cu
 		'[c.attr.get("db.response.returned_rows") for c in C if "SELECT g FROM" in c.text] == ["500"]'
 }
 
-@test "inside TLS: the same once more, where the wire tells nothing" {
+@test "each call of libpq gives its statements once inside TLS, too" {
 	raw "$SVC/pqcalls" "$secret" "${every[@]}"
 	kept plain --no-bpf -- "$SVC/pqcalls" "$plain" "${every[@]}"
 	kept lib --no-bpf -- "$SVC/pqcalls" "$secret" "${every[@]}"
@@ -80,7 +78,7 @@ every=(simple errors extended async single pipeline copy function longer many cu
 	run ! grep 'not seen' "$dir/lib.text"
 }
 
-@test "by a Unix socket: the same" {
+@test "each call of libpq gives its statements once over a Unix socket, too" {
 	kept plain --no-bpf -- "$SVC/pqcalls" "$plain" "${every[@]}"
 	raw "$SVC/pqcalls" "host=$SVC/pg port=$PG_PORT user=postgres dbname=postgres" "${every[@]}"
 	kept lib --no-bpf -- "$SVC/pqcalls" \
@@ -89,7 +87,7 @@ every=(simple errors extended async single pipeline copy function longer many cu
 	statements "$dir/plain.spans" "$dir/lib.spans"
 }
 
-@test "a libpq whose own calls do not reach us: each once, with the last of its results" {
+@test "with a libpq whose inner calls are not seen each statement is a span, with the last of its results" {
 	local parts=(extended single pipeline copy function longer many)
 	kept plain --no-bpf -- "$SVC/pqcalls" "$secret" "${parts[@]}"
 	raw "$SVC/pqcalls" "$secret" "${parts[@]}"
@@ -109,7 +107,7 @@ every=(simple errors extended async single pipeline copy function longer many cu
 		'[c.attr["db.response.returned_rows"] for c in C if c.start > [d for d in C if "terminate" in d.text][0].start] == ["1"]'
 }
 
-@test "psql: scripts, \\copy, errors, a cursor; plain and inside TLS" {
+@test "psql: scripts, \\copy, errors and a cursor are read, in clear and inside TLS" {
 	cat >"$dir/script" <<-'S'
 		SELECT name FROM items WHERE id = 1;
 		CREATE TEMP TABLE bulk (n int, t text);
@@ -142,7 +140,7 @@ every=(simple errors extended async single pipeline copy function longer many cu
 		'[c.attr["db.response.status_code"] for c in C if c.error] == ["42P01"]'
 }
 
-@test "psycopg2: results, errors, COPY, cancel; and libpq called past us, by its address" {
+@test "psycopg2: results, errors, COPY and cancel are read; so is a libpq that is called by its address" {
 	local what ssl
 	for what in plain error copy large extended pipeline; do
 		raw $PY "$APPS/sql.py" "$plain" "$what"
@@ -162,7 +160,7 @@ every=(simple errors extended async single pipeline copy function longer many cu
 	spans '[c.attr["db.response.status_code"] for c in C if "pg_sleep" in c.text] == ["57014"]'
 }
 
-@test "Ruby, Perl: the same, plain and inside TLS" {
+@test "Ruby and Perl: statements are read in clear and inside TLS" {
 	local program ssl
 	cat >"$dir/ask.rb" <<-'R'
 		require 'pg'
@@ -210,14 +208,14 @@ every=(simple errors extended async single pipeline copy function longer many cu
 			# shellcheck disable=SC2086
 			kept lib --no-bpf -- $program "$ssl"
 			same wire lib
-			# Perl names what it prepares by its process.
+			# The names of the statements that Perl prepares contain its pid.
 			sed -i 's/dbdpg_p[0-9]*/dbdpg_p/g' "$dir"/*.spans
 			statements "$dir/wire.spans" "$dir/lib.spans"
 		done
 	done
 }
 
-@test "pgbench: eight connections, four threads, three protocols: each statement once" {
+@test "pgbench with eight connections, four threads and three protocols: each statement is one span" {
 	local mode pgbench
 	pgbench=$(find /usr/lib/postgresql -name pgbench | sort -V | tail -n 1)
 	export PGHOST=127.0.0.1 PGPORT=$PG_PORT PGUSER=postgres PGSSLMODE=require
@@ -232,7 +230,7 @@ every=(simple errors extended async single pipeline copy function longer many cu
 	done
 }
 
-@test "a statement that nobody reads the end of, or that is killed, ends with its connection" {
+@test "a statement whose end nobody reads, or that is killed, ends with its connection" {
 	kept lib --no-bpf -- "$SVC/pqcalls" "$secret" unread
 	cp "$dir/lib.spans" "$dir/spans"
 	spans '[(c.text, c.error) for c in C] == [("SELECT ?", True)]' \
@@ -260,7 +258,7 @@ wakes() {
 		WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'" | grep -qx 0
 }
 
-@test "threads that serve: each statement is its request's" {
+@test "in threads that serve, each statement belongs to its request" {
 	cd "$SVC"
 	bg traced "$OTRACE" run --no-bpf "${opts[@]}" -o "$dir/text" --export "file:$dir/spans" -- \
 		env DSN="$secret" $PY /usr/bin/gunicorn -w 1 --threads 4 -b "127.0.0.1:$port" shop:app
@@ -280,7 +278,7 @@ wakes() {
 		'all(parent(c).attr["url.query"] == "id=" + c.text.split("id_")[1].split()[0] for c in C)'
 }
 
-@test "--sql-comment: on what is run as it is written, once, with its span's name; not on the rest" {
+@test "--sql-comment marks statements whose text is run as it is, once, with the id of the span" {
 	local log=$SVC/postgres.log from
 	from=$(wc -l <"$log")
 	raw "$SVC/pqcalls" "$secret" simple extended async copy
@@ -314,7 +312,7 @@ wakes() {
 	run ! grep traceparent "$dir/log"
 }
 
-@test "otrace is killed amid statements: the program goes on, and what it is told is right" {
+@test "after SIGKILL of otrace during statements the program goes on and gets the right results" {
 	raw "$SVC/pqcalls" "$secret" "${every[@]}"
 	cat >"$dir/loop" <<-S
 		for i in \$(seq 20); do

@@ -3,10 +3,8 @@
 # limits.bats - traffic that cannot be seen is reported in time; --strict makes an exit status of
 # it.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; opts=(); port=$(free_port); }
-teardown() { live_teardown; }
 
 asked_until_seen() {
 	ask /mine
@@ -14,9 +12,9 @@ asked_until_seen() {
 }
 ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 
-told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }; }
+notice() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1; }; }
 
-@test "10 s with traffic and no request understood: which connections, and why" {
+@test "after 10 s of traffic without a request a notice lists the connections, with the reasons" {
 	tls=$(free_port)
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout "$dir/key" -out "$dir/cert" 2>/dev/null
 	bg tls openssl s_server -quiet -accept "$tls" -key "$dir/key" -cert "$dir/cert"
@@ -26,14 +24,14 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	attach ":$port" ":$tls"
 	redis-cli -p "$port" PING
 	echo "secret words" | openssl s_client -quiet -connect "127.0.0.1:$tls" 2>/dev/null
-	until_true 60 told 'Redis is not parsed yet'
-	told '^otrace: no request was understood in 1[0-9] s$'
-	told "^ *redis-[a-z-]* (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*Redis is not parsed yet"
-	told "^ *openssl (pid [0-9]*): 1 connection to 127.0.0.1:$tls, .* TLS: not readable here"
+	until_true 60 notice 'Redis is not parsed yet'
+	notice '^otrace: no request was understood in 1[0-9] s$'
+	notice "^ *redis-[a-z-]* (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*Redis is not parsed yet"
+	notice "^ *openssl (pid [0-9]*): 1 connection to 127.0.0.1:$tls, .* TLS: not readable here"
 	detach
 }
 
-@test "10 s and no traffic at all: told so; one request, and nothing is told" {
+@test "after 10 s without traffic a notice says so; after one request there is none" {
 	other=$(free_port)
 	http "$port"
 	http "$other"
@@ -42,7 +40,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	bg busy "$OTRACE" attach -o "$dir/other" --export "file:$dir/spans2" ":$other"
 	busy=$pid
 	seen "$dir/spans2" "$other" /busy
-	until_true 60 told 'no traffic at all: the program is idle, or another process serves; try  otrace attach :PORT'
+	until_true 60 notice 'no traffic at all: the program is idle, or another process serves; try  otrace attach :PORT'
 	[ "$(grep -c 'no request was understood' "$dir/tracer.err")" -eq 1 ]
 	run cat "$dir/busy.err"
 	echo "it said: $output"
@@ -52,7 +50,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	ended "$idle"
 }
 
-@test "--strict: 0 when nothing is lost, of run the program's own status" {
+@test "--strict gives status 0 if nothing is lost, for run the program's own status" {
 	http "$port"
 	attach --strict ":$port"
 	ask /x
@@ -64,7 +62,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	[ "$status" -eq 3 ]
 }
 
-@test "--strict: 5 when spans are lost, of attach, run and replay; without it 0" {
+@test "--strict gives status 5 if spans are lost, for attach, run and replay; without it the status is 0" {
 	down=$(free_port)
 	http "$port"
 	for strict in "" --strict; do
@@ -86,15 +84,15 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	done
 }
 
-@test "9: io_uring: said at once; its answers are unharmed, the rest is traced" {
+@test "9: io_uring is reported at once and works as before; all other traffic is traced" {
 	${CC:-cc} -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$dir/uring" "$APPS/uring.c"
 	http "$port"
 	bg uring "$dir/uring" "$port" "$dir/go"
 	uring=$pid
 	until_true 30 grep -q ready "$dir/uring.out"
 	attach "$uring" ":$port"
-	told "^otrace: uring .*(pid $uring) uses io_uring: bytes that it moves that way are counted, not read$"
-	told '^ *all other traffic is traced$'
+	notice "^otrace: uring .*(pid $uring) uses io_uring: bytes that it moves by io_uring are counted, not read$"
+	notice '^ *all other traffic is traced$'
 	touch "$dir/go"
 	ended "$uring"
 	[ "$status" -eq 0 ]
@@ -103,7 +101,7 @@ told() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 1;
 	spans 'len(V) == 1' 'V[0].path == "/ring" and V[0].code == 200'
 }
 
-@test "2: a kernel that gives no type information" {
+@test "2: without type information attach is refused, and doctor says that the library alone works" {
 	run unshare -m sh -c "mount -t tmpfs none /sys/kernel/btf && exec '$OTRACE' attach 1"
 	echo "$output"
 	[ "$status" -eq 4 ]

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # net.bats - network namespaces, NAT, the same addresses twice. In network namespaces of the test.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
@@ -15,7 +14,7 @@ teardown() {
 	for ns in "${spaces[@]}"; do ip netns del "$ns" || true; done
 }
 
-space() { # NAME: made; its full name in $ns
+space() { # NAME: makes a network namespace, whose full name is in $ns
 	ns=otr$$-$RANDOM-$1
 	ip netns add "$ns"
 	spaces+=("$ns")
@@ -28,7 +27,7 @@ up_in() { # NS PORT
 	until_true 30 in_space "$1" bash -c "exec 4<>/dev/tcp/127.0.0.1/$2"
 }
 
-@test "two namespaces with the same 127.0.0.1:8080: nothing is mixed" {
+@test "connections of two namespaces with the same 127.0.0.1:8080 are not mixed" {
 	space one
 	one=$ns
 	space two
@@ -49,7 +48,7 @@ up_in() { # NS PORT
 		'{s.path for s in V if s.service == "app-two"} == {"/two"}' 'not any(s.parent for s in V)'
 }
 
-@test "clients and servers of two such namespaces, same ports on both sides: joined to their own" {
+@test "clients and servers of two namespaces with the same ports are joined within their namespace" {
 	space one
 	one=$ns
 	space two
@@ -70,7 +69,7 @@ up_in() { # NS PORT
 		'all(parent(v).attr["url.full"].endswith(v.path) for v in V)'
 }
 
-@test "veth and DNAT between two namespaces: client and server joined by wire" {
+@test "client and server across veth and DNAT are joined by wire" {
 	command -v nft
 	space client
 	client=$ns

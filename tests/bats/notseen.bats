@@ -3,22 +3,19 @@
 # notseen.bats - what otrace cannot see is named, with the reason and the next step; what is seen is
 # not named.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
 setup() {
 	live_setup
 	shim_setup
 	export PORT=$port
 }
-teardown() { live_teardown; }
 
 client32() {
 	gcc -m32 -nostartfiles -nodefaultlibs -fno-pic -no-pie -fno-stack-protector -o "$dir/client32" \
 		"$APPS/client32.c" /lib32/libc.so.6 -Wl,-dynamic-linker,/lib/ld-linux.so.2
 }
 
-static() { cc -O2 -static -o "$dir/static" "$APPS/past.c"; }
+static() { cc -O2 -static -o "$dir/static" "$APPS/bypass.c"; }
 
 not_seen() { grep -E "^(not seen  | {10}).*$1" "$dir/text"; }
 
@@ -32,7 +29,7 @@ traced_as_nobody() {
 }
 
 # How a program is started: by a shell, by execvp, by posix_spawn, by fork and execve.
-@test "a 32-bit child: not a word on its stderr, named, however it is started" {
+@test "a 32-bit child gets no message on its stderr, and is named, however it is started" {
 	client32
 	http "$port"
 	traced sh -c "$dir/client32; $dir/client32"
@@ -51,7 +48,7 @@ traced_as_nobody() {
 	done
 }
 
-@test "a 32-bit child beside another library: that one stays" {
+@test "a 32-bit child keeps the other library of LD_PRELOAD" {
 	client32
 	http "$port"
 	cat >"$dir/env.py" <<-P
@@ -65,7 +62,7 @@ traced_as_nobody() {
 	grep -q '^OTRACE_SESSION=' "$dir/out"
 }
 
-@test "a 32-bit child, seen by probes: they read none of its bytes, and it is named" {
+@test "with probes, too, the bytes of a 32-bit child are not read, and it is named" {
 	opts=()
 	client32
 	http "$port"
@@ -77,7 +74,7 @@ traced_as_nobody() {
 	spans 'len(C) == 1'
 }
 
-@test "a 32-bit CMD: probes follow what it starts; without them it is not started" {
+@test "probes follow the children of a 32-bit CMD; without probes it is not started" {
 	client32
 	http "$port"
 	opts=()
@@ -90,7 +87,7 @@ traced_as_nobody() {
 	[[ $output == *"is a 32-bit program"*"not started"* ]]
 }
 
-@test "a static child without probes is named, with the step; with probes it is seen" {
+@test "a static child is named with the next step; with probes it is seen" {
 	static
 	http "$port"
 	traced sh -c "$dir/static $port calls /static"
@@ -124,7 +121,7 @@ traced_as_nobody() {
 	[ "$status" -eq 1 ]
 }
 
-@test "a Go program that is CMD: named as a child would be; what it starts is seen" {
+@test "a Go program that is CMD is named as a child is, and its children are seen" {
 	cat >"$dir/go.c" <<-'C'
 		#include <unistd.h>
 		__asm__(".pushsection .note.go.buildid, \"a\", @note\n.long 4, 4, 4\n"
@@ -153,7 +150,7 @@ traced_as_nobody() {
 	[ "$status" -eq 1 ]
 }
 
-@test "a set-uid CMD: of another user it is not started, also where root starts it; of one's own it is" {
+@test "a set-uid CMD of another user is not started, not by root either; one of the same user is" {
 	cp /usr/bin/env "$dir/own"
 	chown daemon "$dir/own"
 	chmod 4755 "$dir/own"
@@ -179,7 +176,7 @@ traced_as_nobody() {
 	not_seen 'script .*statically linked'
 }
 
-@test "LD_PRELOAD of its own, a cleared environment: named, with the step" {
+@test "a child with its own LD_PRELOAD or a cleared environment is named, with the next step" {
 	http "$port"
 	traced env LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2 curl -s "127.0.0.1:$port/x"
 	grep -q '^hello /x' "$dir/out"
@@ -196,7 +193,7 @@ traced_as_nobody() {
 }
 
 @test "a user's own program called as a tool of the system is seen" {
-	cc -O2 -o "$dir/perf" "$APPS/past.c"
+	cc -O2 -o "$dir/perf" "$APPS/bypass.c"
 	cp "$dir/perf" "$dir/ld"
 	http "$port"
 	for name in perf ld; do
@@ -208,8 +205,8 @@ traced_as_nobody() {
 	spans 'len(C) == 1'
 }
 
-@test "a tool of the system that the library leaves alone: named where it uses the network" {
-	cc -O2 -o "$dir/client" "$APPS/past.c"
+@test "a tool of the system in which the library does nothing is named if it uses the network" {
+	cc -O2 -o "$dir/client" "$APPS/bypass.c"
 	http "$port"
 	for how in client server; do
 		[ "$how" = client ] || cat >"$dir/client" <<-P
@@ -221,7 +218,7 @@ traced_as_nobody() {
 		unshare -m sh -c "mount --bind $dir/client /usr/bin/perf && $OTRACE run --no-bpf -o $dir/text -- \
 			sh -c '/usr/bin/perf $port calls /perf; true'" 3>&-
 		cat "$dir/text"
-		not_seen 'perf .by process [0-9]*.: uses the network, and the library leaves .*leave out --no-bpf'
+		not_seen 'perf .by process [0-9]*.: uses the network, but the library stays off in .*leave out --no-bpf'
 	done
 	traced sh -c "perf --version; ld --version; sh -c true"
 	run not_seen .
@@ -237,7 +234,7 @@ traced_as_nobody() {
 	not_seen 'own .*rights of its own'
 }
 
-@test "a module that is opened past the library is named" {
+@test "a module that is opened in a way that the library does not see is named" {
 	cc -shared -fPIC -o "$dir/libdeep.so" -x c - <<<'int deep;'
 	cc -D_GNU_SOURCE -o "$dir/opens" -x c - <<-C
 		#include <dlfcn.h>
@@ -251,7 +248,7 @@ traced_as_nobody() {
 	not_seen 'libdeep.so .*2 times.*RTLD_DEEPBIND'
 }
 
-@test "programs that carry the library, and those that are not there, are not named" {
+@test "programs that carry the library, and those that do not exist, are not named" {
 	http "$port"
 	traced sh -c "curl -s 127.0.0.1:$port/x; $PY -c pass; env true; /no/such/program 2>/dev/null; true"
 	run not_seen .

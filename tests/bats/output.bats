@@ -3,13 +3,11 @@
 # output.bats - where traces are written: a descriptor of the caller is used as it is, a file holds
 # whole lines, and a failed write is reported.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
 	shim_setup
 }
-teardown() { live_teardown; }
 
 # All that three writers of one descriptor have written, in order.
 whole() {
@@ -23,7 +21,7 @@ whole() {
 	run ! grep -P '\x00' "$dir/log"
 }
 
-@test "-o to a descriptor of the caller's: nothing before or after it is lost, program and otrace take turns" {
+@test "-o to a descriptor of the caller loses nothing before or after it, and mixes no lines" {
 	http "$port"
 	cat >"$dir/both.sh" <<-S
 		echo program >&\$1
@@ -53,7 +51,7 @@ whole() {
 	whole
 }
 
-@test "-o to root's pipe, as another user" {
+@test "-o /dev/stderr writes to root's pipe as another user, too" {
 	chmod -R a+rwX "$dir"
 	(
 		setpriv --reuid=65534 --regid=65534 --clear-groups env -C / HOME=/tmp "$OTRACE" run \
@@ -63,7 +61,7 @@ whole() {
 	grep -q '^otrace: true: status 0' "$dir/log"
 }
 
-@test "an existing file that others could read: mode 0600 before a byte is in it, of every option" {
+@test "an existing file that others can read gets mode 0600 before a byte is written, for each option" {
 	http "$port"
 	for file in text spans events; do
 		echo old >"$dir/$file"
@@ -91,7 +89,7 @@ whole() {
 	run ! grep '…' "$dir/text"
 }
 
-@test "-q shows nothing, so it needs no terminal" {
+@test "-q shows nothing and needs no terminal" {
 	http "$port"
 	setsid "$OTRACE" run --no-bpf -q --export "file:$dir/spans" -- curl -s "127.0.0.1:$port/x" \
 		>"$dir/out" 2>"$dir/err" </dev/null 3>&-
@@ -139,7 +137,7 @@ loses() {
 	done
 }
 
-@test "an export that takes nothing: its reason, in every mode" {
+@test "the reason of an export that fails is shown in every format" {
 	http "$port"
 	page_server
 	shut=$(free_port)
@@ -160,7 +158,7 @@ loses() {
 	grep -q '^otrace: lost 2 spans (refused): .*no OTLP answer' "$dir/err"
 }
 
-@test "a full disk below a recording or below -o: its reason, and status 5 under --strict" {
+@test "a full disk under a recording or -o is reported with the reason; with --strict the status is 5" {
 	http "$port"
 	loses '/dev/full: No space left on device' --record /dev/full
 	run "$OTRACE" run --no-bpf --strict -o /dev/full -- curl -s "127.0.0.1:$port/x"
@@ -171,7 +169,7 @@ loses() {
 	[[ $output == *"otrace: lost "* ]]
 }
 
-@test "a recording that is not whole: said with its place, counted as lost" {
+@test "an incomplete recording is reported with the place, and counted as lost" {
 	http "$port"
 	traced curl -s "127.0.0.1:$port/x"
 	"$OTRACE" run --no-bpf -q --record "$dir/rec" -- curl -s "127.0.0.1:$port/x" 3>&-

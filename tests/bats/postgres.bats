@@ -1,14 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# postgres.bats - a real PostgreSQL, asked by psql, psycopg2 and hand-made bytes.
+# postgres.bats - a real PostgreSQL, asked by psql, by psycopg2, and with bytes that the test writes.
 
-bats_require_minimum_version 1.5.0
 load helpers
 
 setup_file() { pg_setup_file; }
 teardown_file() { pg_teardown_file; }
 setup() { live_setup; opts=(); SVC_PIDS=("$PG_PID"); }
-teardown() { live_teardown; }
 
 sql() { traced $PY "$APPS/sql.py" "$DSN sslmode=${ssl:-disable}" "$@"; cat "$dir/out"; }
 ssl_mode() { # on | off
@@ -17,7 +15,7 @@ ssl_mode() { # on | off
 }
 ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 
-@test "psql, simple statements: text, summary, rows, SQLSTATE; the answers are right" {
+@test "psql: simple statements have text, summary, rows and SQLSTATE, and the answers are unchanged" {
 	traced psql -X -q -t -A "$DSN sslmode=disable" -c "SELECT name FROM items WHERE id = 1" \
 		-c "SELECT count(*) FROM items JOIN orders ON item = id WHERE tag = 'secret'"
 	[ "$(cat "$dir/out")" = $'ink\n0' ]
@@ -27,14 +25,14 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 		'not any(c.error for c in C)' 'not any("secret" in str(c.attr) for c in C)'
 }
 
-@test "an error: SQLSTATE, and the session goes on" {
+@test "an error has its SQLSTATE, and the session goes on" {
 	sql error
 	spans 'len([c for c in C if c.error]) == 1' \
 		'[c for c in C if c.error][0].attr["db.response.status_code"] == "42P01"' \
 		'any(c.name == "SELECT items" and not c.error for c in C)'
 }
 
-@test "what is prepared has a row of its own: no execution of its statement" {
+@test "to prepare a statement is a span of its own, not an execution of the statement" {
 	echo 'SELECT name FROM items WHERE id = 1;' >"$dir/bench.sql"
 	COLUMNS=120 traced pgbench -n -M prepared -t 8 -f "$dir/bench.sql" "$DSN sslmode=disable"
 	cat "$dir/text"
@@ -44,18 +42,18 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	grep -q 'PREPARE SELECT items' "$dir/text"
 }
 
-@test "extended protocol: parse, bind, execute; named statements used again" {
+@test "the extended protocol is read: parse, bind, execute, named statements that are used again" {
 	sql extended
 	spans 'sum(c.text == "SELECT name FROM items WHERE id = $1" for c in C) >= 5' \
 		'all(not c.error for c in C)' 'sorted(c.name for c in C) == ["PREPARE SELECT items"] + ["SELECT items"] * 5'
 }
 
-@test "a pipeline: several statements, one Sync" {
+@test "a pipeline of several statements with one Sync gives a span for each" {
 	sql pipeline
 	spans 'sum("pipe" in c.text for c in C) == 3' '[c.error for c in sorted(C, key=lambda c: c.text)] == [False, True, False] or sum(c.error for c in C) in (1, 2)'
 }
 
-@test "COPY in and out: one span each, the rows unharmed, of each call its beginning kept" {
+@test "COPY in and out is one span each, with the rows unchanged and the beginning of each call kept" {
 	opts=(--record "$dir/rec")
 	sql copy
 	spans 'sorted(c.name for c in C)[:2] == ["COPY bulk", "COPY bulk"]' 'all(not c.error for c in C)'
@@ -64,25 +62,25 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	[ "$size" -lt 4000000 ]
 }
 
-@test "an answer of which the middle was not copied, but the end was: it is over" {
+@test "an answer whose middle was not copied is over when its end is read" {
 	traced $PY "$APPS/pgcut.py"
 	spans 'sorted(c.name for c in C) == ["SELECT long", "SELECT short"]' 'all(not c.error for c in C)'
 }
 
-@test "cancel: 57014, and the statement took as long as it took" {
+@test "a cancelled statement has SQLSTATE 57014 and its real duration" {
 	sql cancel
 	spans '[c for c in C if c.error][0].attr["db.response.status_code"] == "57014"' \
 		"$(sed -n 's/^took //p' "$dir/out") / 2 < [c for c in C if c.error][0].ms < 25000"
 }
 
-@test "SSLRequest refused: read as plain text from then on" {
+@test "after a refused SSLRequest the connection is read in clear" {
 	ssl_mode off
 	ssl=prefer
 	sql plain
 	spans 'sum(c.name == "SELECT items" for c in C) == 1'
 }
 
-@test "SSLRequest refused, and then idle: by no source is it named in not seen" {
+@test "after a refused SSLRequest an idle connection is not named in 'not seen'" {
 	ssl_mode off
 	for source in '' --no-bpf --no-shim; do
 		opts=()
@@ -93,7 +91,7 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	done
 }
 
-@test "SSLRequest accepted: unharmed, named in not seen" {
+@test "after an accepted SSLRequest the connection works as before, and is named in 'not seen'" {
 	ssl_mode on
 	ssl=require
 	export COLUMNS=160
@@ -104,7 +102,7 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	grep -q "^not seen .*:$PG_PORT, .*TLS: not readable here" "$dir/text"
 }
 
-@test "both ends: one span a statement, the client's" {
+@test "with both ends traced a statement has one span, that of the client" {
 	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"
 	until_true 30 grep -q ready "$dir/client.out"
 	attach ":$PG_PORT" "$pid"
@@ -115,7 +113,7 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	spans 'len(S) == 4' 'all(s.service == "sql" and s.kind == "client" for s in S)'
 }
 
-@test "a traceparent in a comment is the parent; the text is kept without it" {
+@test "a traceparent in a comment gives the parent, and is not in the text" {
 	tp=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
 	traced psql -X -q -t -A "$DSN sslmode=disable" -c "SELECT name FROM items WHERE id = 1 /*app='x',traceparent='$tp'*/"
 	[ "$(cat "$dir/out")" = ink ]
@@ -128,7 +126,7 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	spans 'C[0].trace != "0af7651916cd43dd8448eb211c80319c"' 'C[0].evidence == "exec"'
 }
 
-@test "attached to the server alone: what is missing is said at once, with the next step" {
+@test "attached to the server alone, a notice says what is missing, with the next step" {
 	export COLUMNS=160
 	attach ":$PG_PORT"
 	until_true 5 grep -q 'serves PostgreSQL: its requests are shown as spans of the programs that send them, and none of these is traced yet$' "$dir/tracer.err"
@@ -147,7 +145,7 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	run -1 grep 'serves PostgreSQL' "$dir/tracer.err"
 }
 
-@test "attached to a pool: statements prepared before are marked unknown, new ones are read" {
+@test "attached to a pool: statements that were prepared before are marked as unknown, new ones are read" {
 	bg client $PY "$APPS/sql.py" "$DSN sslmode=disable" pooled "$dir/go"
 	client=$pid
 	until_true 30 grep -q ready "$dir/client.out"
@@ -161,7 +159,7 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 		'sum(not c.text for c in C) == 3' 'all(c.name for c in C)'
 }
 
-@test "a large answer and a large statement: unharmed, cheap" {
+@test "a large answer and a large statement arrive unchanged and are not copied" {
 	opts=(--record "$dir/rec")
 	sql large
 	spans 'len(C) == 2' 'all(not c.error for c in C)'
@@ -170,7 +168,7 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	[ "$size" -lt 500000 ]
 }
 
-@test "a script that calls curl twice and psql is one trace, and again in a replay" {
+@test "a script that calls curl twice and psql is one trace, also in a replay" {
 	port=$(free_port)
 	http "$port"
 	cat >"$dir/deploy.sh" <<-'S'
@@ -206,7 +204,7 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	spans 'P[0].error and P[0].attr["error.type"] == "3"' 'int(P[0].attr["process.exit.code"]) == 3'
 }
 
-@test "logins with scram, md5 and password: no secret reaches a recording, a replay is the same" {
+@test "no secret of a login with scram, md5 or password reaches a recording, and a replay gives the same" {
 	hba="$SVC/pg/data/pg_hba.conf"
 	cp "$hba" "$dir/hba"
 	for way in scram-sha-256 md5 password; do

@@ -4,9 +4,7 @@
 # leave.
 
 load helpers
-setup() { live_setup; }
-teardown() { live_teardown; }
 
-@test "random conversations, by every way bytes leave a process: the same bytes, and headers where they may be" {
+@test "random conversations by each call that sends: the same bytes, and headers where they are allowed" {
 	tests/relay/run.sh "$((${TORTURE:-3000} / 15))"
 }

@@ -3,7 +3,6 @@
 # replay.bats - recordings: the same spans again, for any user; damaged ones give what precedes the
 # damage.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
@@ -12,11 +11,10 @@ setup() {
 	http "$port"
 	traced bash -c "for i in 1 2 3 4 5; do curl -s 127.0.0.1:$port/r/\$i; done; curl -s 127.0.0.1:$port/big/100000 >/dev/null"
 }
-teardown() { live_teardown; }
 
 replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.otr"; }
 
-@test "twice the same, byte for byte, and the same as live" {
+@test "two replays give the same bytes, and the same as the live session" {
 	replay one
 	replay two
 	cmp "$dir/one" "$dir/two"
@@ -25,7 +23,7 @@ replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.o
 	[ "$(ids "$dir/one")" = "$(ids "$dir/spans")" ]
 }
 
-@test "by a user with no privilege" {
+@test "replay needs no privilege" {
 	replay one
 	install -m 755 "$OTRACE" "$dir/otrace"
 	install -m 644 "$dir/rec.otr" "$dir/readable"
@@ -35,7 +33,7 @@ replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.o
 	[ "$(stat -c %a "$dir/rec.otr")" = 600 ]
 }
 
-@test "cut short anywhere: the place is said, what came before is kept" {
+@test "a recording that is cut short is read up to that place, which is named" {
 	replay whole
 	size=$(stat -c %s "$dir/rec.otr")
 	for part in 3 10 30 60 95; do
@@ -49,7 +47,7 @@ replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.o
 	[ "$(echo "$output" | grep -o '"spanId"' | wc -l)" -ge 4 ]
 }
 
-@test "damaged in its middle: the place is said, what came before is kept" {
+@test "a damaged recording is read up to the damage, whose place is named" {
 	cp "$dir/rec.otr" "$dir/bad"
 	$PY - "$dir/bad" <<-'P' # the head of a record near its end
 		import struct, sys
@@ -67,11 +65,11 @@ replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.o
 	[ "$(echo "$output" | grep -o '"spanId"' | wc -l)" -ge 3 ]
 }
 
-@test "no recording at all; one of another version; none there" {
+@test "a file that is not a recording, one of another version, and a missing one are refused" {
 	echo "hello, this is text" >"$dir/text.otr"
 	run --separate-stderr "$OTRACE" replay "$dir/text.otr"
 	[ "$status" -eq 1 ]
-	[ "${stderr_lines[0]}" = "otrace replay: $dir/text.otr is no recording of otrace" ]
+	[ "${stderr_lines[0]}" = "otrace replay: $dir/text.otr is not a recording of otrace" ]
 	: >"$dir/empty"
 	run "$OTRACE" replay "$dir/empty"
 	[ "$status" -eq 1 ]
@@ -87,14 +85,14 @@ replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.o
 	[ "$status" -eq 1 ]
 }
 
-@test "several files, one bad: the others are read, the status tells" {
+@test "if one of several files is bad, the others are read, and the status is that of an error" {
 	echo bad >"$dir/bad"
 	run --separate-stderr "$OTRACE" replay --format jsonl --no-summary "$dir/rec.otr" "$dir/bad" "$dir/rec.otr"
 	[ "$status" -eq 1 ]
 	[ "$(echo "$output" | grep -o '"spanId"' | wc -l)" -eq 14 ]
 }
 
-@test "random bytes after the head of a recording harm nothing" {
+@test "random bytes behind the head of a recording are refused without harm" {
 	for seed in 1 2 3 4 5 6 7 8; do
 		{ head -c 16 "$dir/rec.otr"; openssl enc -aes-128-ctr -K "0$seed" -iv 00 -in /bin/ls 2>/dev/null | head -c 20000; } >"$dir/noise"
 		run "$OTRACE" replay "$dir/noise"
@@ -102,7 +100,7 @@ replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.o
 	done
 }
 
-@test "one that takes longer than a second says what it does, on stderr alone" {
+@test "a replay that takes longer than a second shows its progress on stderr alone" {
 	$PY - tests/golden/recordings/shop.otr "$dir/long.otr" <<-P
 		import sys
 		data = open(sys.argv[1], "rb").read()

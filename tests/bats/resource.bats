@@ -2,16 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # resource.bats - attributes that a process has in its environment are on its resource.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
 	shim_setup
 	http "$port"
 }
-teardown() { live_teardown; }
 
-@test "OTEL_RESOURCE_ATTRIBUTES: all of it, decoded, of a process that is gone at once" {
+@test "OTEL_RESOURCE_ATTRIBUTES is read whole and decoded, also of a process that ends at once" {
 	for opts in --no-bpf --no-shim --quiet; do # the last: both sources
 		opts=("$opts")
 		traced env OTEL_RESOURCE_ATTRIBUTES='deployment.environment.name=x%2Cy,team = z ,service.version=2,service.name=shop' \
@@ -22,7 +20,7 @@ teardown() { live_teardown; }
 	done
 }
 
-@test "OTEL_RESOURCE_ATTRIBUTES: bad pairs are ignored alone, and said once with -v" {
+@test "of OTEL_RESOURCE_ATTRIBUTES only bad pairs are ignored, which -v reports once" {
 	local words='OTEL_RESOURCE_ATTRIBUTES of process [0-9]*: .bad=%zz. is ignored'
 	opts+=(-v)
 	traced env OTEL_RESOURCE_ATTRIBUTES='a=1,bad=%zz,none,b=2' \

@@ -18,7 +18,6 @@ setup() {
 	port=$(free_port)
 	http "$port"
 }
-teardown() { live_teardown; }
 
 # WAY SEED: both processes in one session; 30 requests of the other are there, each with its header.
 rogue() {
@@ -39,7 +38,7 @@ rogue() {
 	echo "way $1, seed $2, status $status; the rogue has asked $(tail -n 1 "$dir/rogue.out") times"
 	if compgen -G "$dir/report*" >/dev/null; then cat "$dir"/report* && return 1; fi
 	[ "$status" = 0 ]
-	# It cannot make the agent count more time than it used CPU.
+	# The process cannot make the agent count more time than the CPU that it used.
 	! grep -E '^headers .*[0-9]{10}' "$dir/text" || return 1
 	[ "$(grep -c hello "$dir/good.out")" = 30 ]
 	spans '{s.asked for s in S if s.asked and s.asked.startswith("/good/")} == {f"/good/{i}.{k}" for i in range(1, 11) for k in (1, 2, 3)}' \
@@ -57,14 +56,14 @@ seeds() { # WAY: seeds that are always used, and a new one
 	done
 }
 
-@test "any word of the ring's head is any number" { seeds head; }
+@test "random words in the head of a ring harm nothing" { seeds head; }
 
-@test "slots that are whole, with sizes that are not" { seeds sizes; }
+@test "slots with a right stamp and wrong sizes harm nothing" { seeds sizes; }
 
-@test "counters that run backwards, and over each other" { seeds backwards; }
+@test "counters of a ring that go backwards or cross each other harm nothing" { seeds backwards; }
 
-@test "random numbers all over the ring" { seeds anywhere; }
+@test "random bytes in the whole ring harm nothing" { seeds anywhere; }
 
-@test "rings that shrink, of other sizes, no memory at all, the same twice" { seeds offers; }
+@test "rings that shrink, have other sizes, are no memory or are offered twice harm nothing" { seeds offers; }
 
-@test "a child writes over the ring of its parent" { seeds children; }
+@test "a child that writes into the ring of its parent harms nothing" { seeds children; }

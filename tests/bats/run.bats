@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.bats - `otrace run`: the program's streams, status, signals and terminal are its own.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; opts=(); }
-teardown() { live_teardown; }
 
 # The variables that are added to CMD's environment, by which children join the session.
 added='(LD_PRELOAD|ASAN_OPTIONS|OTRACE_SESSION|OTRACE_RUN|TRACEPARENT|_)'
@@ -36,14 +34,14 @@ same_as_bare() { # CMD..: streams, byte for byte, and status
 	same_as_bare bash -c 'ulimit -a; umask; trap; kill -l; ls -l /proc/self/fd | wc -l'
 }
 
-@test "signal masks and dispositions are the program's own" {
+@test "the program has the signal mask and dispositions of the caller" {
 	# Not SigQ, which all processes share, and not signals 32 and 33, which belong to glibc:
 	# posix_spawn() (make) leaves them ignored.
 	same_as_bare sh -c "grep -E '^(Sig[^Q]|Shd)' /proc/self/status |
 		sed 's/^\(SigIgn:.[0-9a-f]\{7\}\)./\1-/'"
 }
 
-@test "stdin is the program's" {
+@test "the program reads stdin" {
 	seq 1 50000 | "$OTRACE" run -o "$dir/text" -- sha256sum >"$dir/got"
 	[ "$(cat "$dir/got")" = "$(seq 1 50000 | sha256sum)" ]
 }
@@ -62,7 +60,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 		"$OTRACE" run -o "$dir/text" -- sh -c 'kill $$'
 }
 
-@test "125, 126, 127" {
+@test "run gives the statuses 125, 126 and 127 as env does" {
 	run "$OTRACE" run -o /nonexistent/x -- true
 	[ "$status" -eq 125 ]
 	[[ ${lines[0]} == "otrace run: -o /nonexistent/x: No such file or directory" ]]
@@ -90,7 +88,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	[ "$status" -eq 126 ] || [ "$output" = "plain x" ]
 }
 
-@test "-u: uid, gid, groups and HOME of the user" {
+@test "-u sets uid, gid, groups and HOME of the user" {
 	chmod 777 "$dir"
 	run "$OTRACE" run -o "$dir/text" -u nobody -- sh -c 'id -un; id -Gn; echo $HOME'
 	echo "$output"
@@ -103,7 +101,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	[ "$output" = "otrace run: --user nosuchuser: no such user" ]
 }
 
-@test "Ctrl-C goes to the group: the handler runs, its status is kept, the summary comes" {
+@test "Ctrl-C goes to the group: the program's handler runs, its status is kept, the summary is shown" {
 	# A program that a shell starts in the background ignores SIGINT, unlike one on a terminal.
 	bg run setsid env --default-signal=INT "$OTRACE" run -o "$dir/text" -- \
 		sh -c 'trap "echo caught; exit 42" INT; echo ready; while :; do sleep 0.1; done'
@@ -145,7 +143,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	grep -q '2 traces, 2 spans' "$dir/text"
 }
 
-@test "children are followed, through forks and execs, and daemons; --no-follow does not" {
+@test "children are followed through forks, execs and daemons; with --no-follow they are not" {
 	port=$(free_port)
 	http "$port"
 	cat >"$dir/chain" <<-'S'
@@ -167,7 +165,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	[ ! -s "$dir/spans" ]
 }
 
-@test "a program of 5 ms is seen whole" {
+@test "a program that lives for 5 ms is seen whole" {
 	port=$(free_port)
 	http "$port"
 	for i in 1 2 3 4 5; do
@@ -178,7 +176,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 
 # otrace is stopped meanwhile: when it reads the records, /proc does not have the environment any
 # more.
-@test "a static program that has ended before it is looked at is the root of its requests" {
+@test "a static program that ends before the agent looks at it is the root of its requests" {
 	port=$(free_port)
 	http "$port"
 	gcc -O2 -static -o "$dir/hop" tests/vm/hop.c
@@ -189,7 +187,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	spans 'len(P) == 1' 'len(S) == 1' 'S[0].parent == P[0].span and S[0].trace == P[0].trace'
 }
 
-@test "exec in the first process: the new program's name, its traffic" {
+@test "after an exec the first process has the new program's name, and its traffic is traced" {
 	port=$(free_port)
 	http "$port"
 	traced sh -c "exec curl -s 127.0.0.1:$port/x"
@@ -204,7 +202,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	spans 'len(S) == 1' 'S[0].service == "orders"'
 }
 
-@test "nowhere to show: refused before the program starts" {
+@test "without a terminal and a destination run refuses before the program starts" {
 	run "$OTRACE" run -- touch "$dir/started"
 	[ "$status" -eq 125 ]
 	[ "${lines[0]}" = "otrace run: nowhere to show traces: neither stdout nor stderr is a terminal; touch not started" ]
@@ -212,13 +210,13 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	[ ! -e "$dir/started" ]
 }
 
-@test "-o /dev/stderr writes there because it was told to" {
+@test "-o /dev/stderr writes to a stderr that is no terminal" {
 	"$OTRACE" run -o /dev/stderr -- echo hello >"$dir/a" 2>"$dir/b"
 	[ "$(cat "$dir/a")" = hello ]
 	grep -q 'echo: status 0' "$dir/b"
 }
 
-@test "a server is no root of its requests, nor of what it asks on its own account" {
+@test "a server is not the root of its requests, nor of those that it sends for nobody" {
 	port=$(free_port)
 	http "$port"
 	web=$(free_port)
@@ -245,7 +243,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	spans 'not P' 'len(S) == 3' 'len({s.trace for s in S}) == 3' 'not any(s.parent for s in S)'
 }
 
-@test "TRACEPARENT of the caller is the parent of the program's span" {
+@test "TRACEPARENT of the caller gives the parent of the program's span" {
 	port=$(free_port)
 	http "$port"
 	export TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
@@ -255,7 +253,7 @@ sys.exit(subprocess.run(sys.argv[1:]).returncode != -15)' \
 	[ "$(cat "$dir/out")" = "$(curl -s "127.0.0.1:$port/x")" ]
 }
 
-@test "secrets of a command line are not shown: start line, summary, doctor" {
+@test "secrets of a command line are not in the start line, the summary and doctor" {
 	cat >"$dir/idle" <<-'S'
 		#!/bin/sh
 		read -r line

@@ -3,11 +3,7 @@
 # sample.bats - which traces are kept: whole ones, by their id, as the flag on the wire says; and how
 # many there were is counted in any case.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
-setup() { live_setup; }
-teardown() { live_teardown; }
 
 pair() { # ENV..: two servers, one behind the other, at $front and $back
 	back=$(free_port)
@@ -36,23 +32,23 @@ quarter='180 <= len({s.trace for s in S}) <= 320'
 # (A busy machine has an orphan now and then: a trace in two parts.)
 whole='sum(len({s.span for s in S if s.trace == t}) != 3 for t in {s.trace for s in S}) <= 8'
 reaches='all(s.low >= 0xc0000000000000 for s in S)'
-told='all(s.state == "ot=th:c" for s in S)'
+carried='all(s.state == "ot=th:c" for s in S)'
 
-@test "a quarter, by probes: whole traces, each tells the threshold; all are counted" {
+@test "--sample 25% with probes: traces are whole, carry the threshold, and are all counted" {
 	pair
 	room_for_all
 	attach --sample 25% ":$front" ":$back"
 	ask 1000
 	detach
-	spans "$quarter" "$whole" "$reaches" "$told"
+	spans "$quarter" "$whole" "$reaches" "$carried"
 	grep -Eq '^sampled +[0-9]+ of 1,0[0-9][0-9] traces kept \([0-9.]+%\), all counted above' "$dir/text"
 	grep -Eq '^node +2,000 |^prices +2,000 ' "$dir/text"
-	# What is shown is what is sent.
+	# The console shows the spans that are exported.
 	kept=$(sed -n 's/^sampled *\([0-9]*\) of.*/\1/p' "$dir/text")
 	spans "len({s.trace for s in S}) == $kept"
 }
 
-@test "a quarter, by the library: the flags on the wire are those of the spans" {
+@test "--sample 25% with the library: the flags on the wire are those of the spans" {
 	shim_setup
 	room_for_all
 	port=$(free_port)
@@ -66,7 +62,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 		        assert c.getresponse().read()
 		        time.sleep(pause)
 		    c.close()
-		ask(1, 0.01) # its own work, as the first process's, until it serves
+		ask(1, 0.01) # this request belongs to the run, as the process serves nothing yet
 		import socket, threading
 		s = socket.create_server(("127.0.0.1", 0))
 		threading.Thread(target=lambda: s.accept()[0].close(), daemon=True).start()
@@ -101,7 +97,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	P
 }
 
-@test "a process says it for itself: OTRACE_SAMPLE, OTEL_TRACES_SAMPLER" {
+@test "OTRACE_SAMPLE and OTEL_TRACES_SAMPLER set the rate of their process" {
 	never=$(free_port)
 	always=$(free_port)
 	half=$(free_port)
@@ -123,10 +119,10 @@ told='all(s.state == "ot=th:c" for s in S)'
 		"all(s.low >= 1 << 55 and s.state == 'ot=th:8' for s in S if s.attr['server.port'] == '$half')"
 }
 
-@test "a rule says it for some" {
+@test "sample= of a rule sets the rate of the processes that match it" {
 	port=$(free_port)
 	other=$(free_port)
-	cp "$APPS/httpd.py" "$dir/ruled.py" # others of that name are none of ours
+	cp "$APPS/httpd.py" "$dir/ruled.py" # no other test uses this name
 	bg ruled "$PY" "$dir/ruled.py" "$port"
 	bg other "$PY" "$dir/ruled.py" "$other"
 	up "$port"
@@ -143,7 +139,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	spans 'len(S) == 50' "all(s.attr['server.port'] == '$other' for s in S)"
 }
 
-@test "a caller elsewhere has decided: its flag, whatever the rate, unless the sampler is alone" {
+@test "the flag of a remote caller decides, unless the sampler is not parent-based" {
 	port=$(free_port)
 	alone=$(free_port)
 	http "$port"
@@ -162,7 +158,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 		"all(s.state == ('ot=th:8,x=y' if s.attr['server.port'] == '$port' else 'ot=th:0,x=y') for s in S if s.path == '/yes')"
 }
 
-@test "run --sample is stronger than the variables that otrace finds" {
+@test "run --sample is stronger than the variables of the environment" {
 	port=$(free_port)
 	http "$port"
 	export OTEL_TRACES_SAMPLER=always_on
@@ -174,7 +170,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	done
 }
 
-@test "a rule of a rate alone holds for who listens nowhere" {
+@test "a rule with a rate alone holds for processes that do not listen, too" {
 	port=$(free_port)
 	http "$port"
 	"$OTRACE" run --rule 'exe=*/curl,sample=0' -o "$dir/text" --export "file:$dir/spans" -- \
@@ -182,7 +178,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	spans 'len(C) == 1' 'C[0].asked == "/py"'
 }
 
-@test "--keep: errors, slow ones and the first of a route, though none is sampled" {
+@test "--keep keeps errors, slow traces and the first of a route, though none is sampled" {
 	port=$(free_port)
 	http "$port"
 	attach --sample 0% --keep error,slow=300ms ":$port"
@@ -200,7 +196,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	spans "{s.path for s in S} == {'/a', '/b'}" "2 <= len(S) <= 4" # a minute may begin between
 }
 
-@test "a limit: about so many a second, once the rate is known" {
+@test "a limit keeps about that number of traces per second, once the rate is known" {
 	pair
 	room_for_all
 	gcc -O2 -D_GNU_SOURCE -o "$dir/openloop" tests/bench/openloop.c
@@ -212,7 +208,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 		"any(s.state.startswith('ot=th:f') for s in S)"
 }
 
-@test "a replay keeps the same" {
+@test "a replay keeps the same traces" {
 	pair
 	room_for_all
 	attach --sample 25% --record "$dir/r.otr" ":$front" ":$back"
@@ -225,7 +221,7 @@ told='all(s.state == "ot=th:c" for s in S)'
 	[ "$(ids "$dir/spans.all" | wc -l)" -ge 200 ]
 }
 
-@test "what is no rate is refused, with what is right" {
+@test "a wrong rate is refused, with the right form" {
 	run -125 "$OTRACE" run --sample 1.5 -- true
 	[[ "$output" == *'--sample: "1.5" is not a rate'*'10% (a share), 0.1 (the same), 100/s (a limit)'* ]]
 	run -125 "$OTRACE" run -o "$dir/text" --keep errors -- true

@@ -3,10 +3,8 @@
 # servers.bats - a process that accepts connections is a server: the requests of its workers are not
 # in the trace of `run`, by whatever protocol it serves.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() { live_setup; shim_setup; back=$(free_port); http "$back"; }
-teardown() { live_teardown; }
 
 # Asks five times of a server that PROGRAM.. starts under `run`; then ends it.
 five() {

@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# shim.bash - a program without and with the library. `load helpers` first.
+# shim.bash - a program without and with the library. Has all of helpers.bash.
 # shellcheck shell=bash
+
+# shellcheck source=tests/bats/helpers.bash
+source "$(dirname "${BASH_SOURCE[0]}")/helpers.bash"
+
+setup() {
+	live_setup
+	shim_setup
+}
 
 # The user that runs the programs: root, or nobody.
 user=()
@@ -67,7 +75,7 @@ injected_unordered() {
 	headers | grep -qx "$1" || { headers; head -n 40 "$dir/wire.shim" | cat -A; return 1; }
 	cmp <(plain_wire | lines) <(lines <"$dir/wire.raw")
 }
-lines() { grep -avxE '|=====' | sort; } # those that the relay puts in are not
+lines() { grep -avxE '|=====' | sort; } # without the lines that the relay adds
 
 # PID: it and what descends from it: program, threads, what its descriptors are.
 census() {
@@ -157,7 +165,7 @@ nginx_both_ways() {
 		curl -s "127.0.0.1:$web/back/[16-30]"
 		curl -s -H Expect: --data-binary "@$dir/doc/big" "127.0.0.1:$web/back/up"
 	}
-	# How many connections are kept, and which workers are leaving, is chance.
+	# The number of kept connections, and which workers leave, is random.
 	alike() { cmp -s <(census "$1" | no_sockets) <(no_sockets <"$dir/census.raw"); }
 	no_sockets() { sed 's/socket: *//g; s/ $//' | sort -u; }
 	server_both_ways "$web" QUIT "$1" -p "$dir" -e "$dir/nginx.log" -c "$dir/nginx.conf"

@@ -3,13 +3,7 @@
 # shim.bats - the library in real programs: the same bytes but for an injected header, the same
 # output, status and errors; and traces without any privilege.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
-setup() {
-	live_setup
-	shim_setup
-}
 teardown() {
 	[ -z "${ns:-}" ] || ip netns del "$ns" 2>/dev/null || true
 	live_teardown
@@ -32,7 +26,7 @@ teardown() {
 	injected 1
 }
 
-@test "a traceparent that is there is kept, whatever its spelling, and none is added" {
+@test "a traceparent of the program is kept, in any spelling, and none is added" {
 	relay
 	for header in 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' \
 		'TRACEPARENT:00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'; do
@@ -42,7 +36,7 @@ teardown() {
 	done
 }
 
-@test "wget, Python, Node, Perl, Java: their own output, one header a request" {
+@test "wget, Python, Node, Perl, Java: the same output, and one header per request" {
 	relay
 	both_ways wget -q -O - "127.0.0.1:$relay/w"
 	injected 1
@@ -70,7 +64,7 @@ syswrite $s, "GET /pl HTTP/1.0\r\nHost: x\r\n\r\n"; print grep /hello/, <$s>;'
 	injected 1
 }
 
-@test "a head in several writes, pipelined ones, another protocol: left alone, counted" {
+@test "a head in several writes gets no header, and is counted; of pipelined requests one gets a header" {
 	relay
 	both_ways $PY "$APPS/raw.py" "$relay" bytewise
 	cmp "$dir/wire.raw" "$dir/wire.shim"
@@ -79,7 +73,7 @@ syswrite $s, "GET /pl HTTP/1.0\r\nHost: x\r\n\r\n"; print grep /hello/, <$s>;'
 	injected 1
 }
 
-@test "an ordinary user: from curl through nginx and gunicorn to the next, one trace" {
+@test "as an ordinary user, curl through nginx and gunicorn is one trace" {
 	local back=$port front
 	http "$back"
 	front=$(free_port)
@@ -145,17 +139,17 @@ torture() { # PRELOADED
 	done
 }
 
-@test "2 KB buffers, random pieces, a signal each millisecond: no byte wrong, no other error" {
+@test "with 2 KB buffers, random segments and a signal each millisecond all bytes and errors are the same" {
 	torture ''
 }
 
-@test "the same where the kernel takes some bytes only, in the midst of a header, too" {
+@test "all bytes and errors are the same if the kernel takes only some bytes, also within a header" {
 	cc -O2 -fPIC -shared -D_GNU_SOURCE -o "$dir/stingy.so" "$APPS/stingy.c"
 	torture "$dir/stingy.so"
 	grep -q "left alone: .* cut by the kernel" "$dir/text"
 }
 
-@test "curl, wget, Python, Node, where the kernel takes some bytes only: the same bytes" {
+@test "curl, wget, Python, Node: the same bytes if the kernel takes only some of a call" {
 	local ask=$dir/ask.py said=0
 	relay
 	cc -O2 -fPIC -shared -D_GNU_SOURCE -o "$dir/stingy.so" "$APPS/stingy.c"
@@ -189,12 +183,12 @@ torture() { # PRELOADED
 	[ "$said" -gt 20 ]
 }
 
-@test "an answer of which the middle was not copied, but the end was: it is over" {
+@test "an answer whose middle was not copied is over when its end is read" {
 	traced $PY "$APPS/pgcut.py"
 	spans 'sorted(c.name for c in C) == ["SELECT long", "SELECT short"]' 'all(not c.error for c in C)'
 }
 
-@test "other hosts (network namespaces): joined by the header alone" {
+@test "exchanges between hosts (network namespaces) are joined by the header alone" {
 	ns=otr$RANDOM
 	ip netns add "$ns"
 	ip link add "$ns" type veth peer name "${ns}b"
@@ -214,7 +208,7 @@ torture() { # PRELOADED
 		'V[0].parent == [s for s in S if s.kind == "client"][0].span'
 }
 
-@test "children by vfork, and descriptors closed in them: connections stay what they are" {
+@test "children of vfork that close descriptors change no connection of their parent" {
 	relay
 	both_ways $PY -c "
 import http.client, subprocess
@@ -229,7 +223,7 @@ for i in range(200):
 	spans 'len(S) == 200'
 }
 
-@test "--no-inject: it looks, and leaves every byte as it is" {
+@test "--no-inject observes and changes no byte" {
 	relay
 	"$OTRACE" run --no-bpf --no-inject -o "$dir/text" --export "file:$dir/spans" -- \
 		curl -s "127.0.0.1:$relay/a" 3>&-
@@ -238,7 +232,7 @@ for i in range(200):
 	spans 'len(S) == 1' 'S[0].name == "GET /a"'
 }
 
-@test "several messages in a call, splice, dup2, close past libc: the same answers" {
+@test "sendmmsg, splice, dup2 and a close by a direct system call give the same answers" {
 	relay
 	cc -O2 -D_GNU_SOURCE -o "$dir/bulk" "$APPS/bulk.c"
 	both_ways "$dir/bulk" "$relay"
@@ -248,7 +242,7 @@ for i in range(200):
 	spans '{s.path or s.attr["url.full"].rsplit("/", 1)[1] for s in S} >= {"many", "doubled"}'
 }
 
-@test "two copies of the library, of two versions perhaps: one of them is there" {
+@test "of two copies of the library one works, also of two versions" {
 	relay
 	mkdir "$dir/copy"
 	cp "$dir/bin/libotrace.so" "$dir/copy/"
@@ -268,7 +262,7 @@ for i in range(200):
 	spans 'len(S) == 1 and len(P) == 1' 'S[0].parent == P[0].span'
 }
 
-@test "switched off by the end of otrace" {
+@test "the end of otrace switches the library off" {
 	relay
 	cat >"$dir/long.py" <<-P
 		import http.client, sys, time
@@ -285,7 +279,7 @@ for i in range(200):
 	until_true 10 test -s "$dir/done"
 }
 
-@test "what cannot carry it is said before it starts; a library that is not there, too" {
+@test "a program that cannot carry the library, and a missing library, are reported before the start" {
 	cat >"$dir/s.c" <<<'int main(void) { return 3; }'
 	cc -static -o "$dir/static" "$dir/s.c"
 	run "$OTRACE" run --no-bpf -o "$dir/text" -- "$dir/static"
@@ -301,7 +295,7 @@ for i in range(200):
 	[[ ${lines[0]} == *libotrace.so*"No such file"* ]]
 }
 
-@test "the library needs libc alone, of 2.28 or later, and lets out what it stands for" {
+@test "the library needs libc 2.28 alone, and exports its wrappers alone" {
 	so=$(dirname "$OTRACE")/libotrace.so
 	[ "$(readelf -d "$so" | grep -c NEEDED)" -eq 1 ]
 	readelf -d "$so" | grep -q 'NEEDED.*libc.so.6'

@@ -4,7 +4,6 @@
 # them, with the environment they would have had, but for the variables of otrace; the same status,
 # the same errors.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup_file() { pg_setup_file; }
 teardown_file() { pg_teardown_file; }
@@ -13,7 +12,6 @@ setup() {
 	unset TRACEPARENT TRACESTATE BAGGAGE
 	shim_setup
 }
-teardown() { live_teardown; }
 
 # NAME: the environment that was printed, without the variables of otrace.
 plain() {
@@ -62,7 +60,7 @@ served() { # the server ends, and its spans are in $dir/spans
 	cat "$dir/text"
 }
 
-@test "a script of dash, of bash: one trace, its calls below the script, its status kept" {
+@test "a script of dash or bash is one trace with its calls below it, and keeps its status" {
 	http "$port"
 	local shell
 	for shell in dash bash; do
@@ -77,7 +75,7 @@ served() { # the server ends, and its spans are in $dir/spans
 	done
 }
 
-@test "curl twice and psql: three calls below one script" {
+@test "a script that calls curl twice and psql has three calls below it" {
 	http "$port"
 	printf '#!/bin/sh\n%s\n' "curl -s 127.0.0.1:$port/one; curl -s 127.0.0.1:$port/two
 		psql -XAtc 'SELECT 42' '$DSN sslmode=disable'" >"$dir/deploy.sh"
@@ -88,7 +86,7 @@ served() { # the server ends, and its spans are in $dir/spans
 		'len({s.trace for s in S + P}) == 1' 'sorted(s.service for s in S) == ["curl", "curl", "psql"]'
 }
 
-@test "TRACEPARENT of the caller: parent of what is run; tracestate and baggage go on the wire" {
+@test "TRACEPARENT of the caller is the parent of CMD; tracestate and baggage go on the wire" {
 	http "$port"
 	export TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
 	export TRACESTATE=vendor=1 BAGGAGE=user=7
@@ -103,7 +101,7 @@ served() { # the server ends, and its spans are in $dir/spans
 	grep -aq '^traceparent: 00-0af7651916cd43dd8448eb211c80319c-' "$dir/wire"
 }
 
-@test "a server: who it starts for a request is in that request's trace" {
+@test "a process that a server starts for a request is in that request's trace" {
 	http "$port"
 	web=$(free_port)
 	# By vfork, and by fork with calls before the exec.
@@ -125,7 +123,7 @@ body = subprocess.run(["sh", "-c", "env; curl -s 127.0.0.1:'"$port"'/inner"], ca
 		'len({s.trace for s in S}) == 2'
 }
 
-@test "a server: what it starts on its own account is nobody's, and not told of the run" {
+@test "a process that a server starts for no request has no parent and no variables of the run" {
 	http "$port"
 	web=$(free_port)
 	cat >"$dir/own.py" <<-P
@@ -151,7 +149,7 @@ body = subprocess.run(["sh", "-c", "env; curl -s 127.0.0.1:'"$port"'/inner"], ca
 }
 listening() { ss -Hltn "sport = :$web" | grep -q .; }
 
-@test "a fork without exec: its call is weakly for what its parent served" {
+@test "a call after a fork without exec has weak evidence for what its parent served" {
 	http "$port"
 	web=$(free_port)
 	server 'pid = os.fork()
@@ -166,7 +164,7 @@ body = b"done"'
 		'C[0].evidence == "clone" and C[0].trace == V[0].trace and C[0].pid != V[0].pid'
 }
 
-@test "every way to start a program: the same environment but for our variables" {
+@test "each function that starts a program passes the same environment, but for the library's variables" {
 	spawner
 	local how file
 	for how in execve execv execvp execvpe execl execlp execle fexecve spawn spawnp; do
@@ -185,7 +183,7 @@ body = b"done"'
 	cmp "$dir/raw.plain" "$dir/out.plain"
 }
 
-@test "programs that are not there, or cannot run: the same errors and statuses" {
+@test "programs that do not exist or cannot run give the same errors and statuses" {
 	spawner
 	local how
 	for how in execve execv execvp execvpe execl execlp execle spawn spawnp; do
@@ -200,7 +198,7 @@ body = b"done"'
 	cmp "$dir/raw" "$dir/out"
 }
 
-@test "in another root, or for a user who may not read the library: the loader says nothing" {
+@test "in another root, or for a user who may not read the library, the loader prints nothing" {
 	local lib
 	mkdir -p "$dir/root/bin"
 	for lib in /bin/echo $(ldd /bin/echo | grep -o '/[^ ]*'); do
@@ -217,7 +215,7 @@ body = b"done"'
 	grep -q '^LD_PRELOAD=' "$dir/out"
 }
 
-@test "within a request: every way says it, errors stay, 10,000 entries are left alone" {
+@test "within a request each function that starts a program passes the trace on; errors are the same" {
 	spawner
 	web=$(free_port)
 	server 'if self.path == "/many":

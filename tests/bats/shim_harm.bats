@@ -3,14 +3,7 @@
 # shim_harm.bats - the library does no harm: odd calls, sandboxes, debuggers, other libcs,
 # servers that are reloaded, and otrace killed, all under load.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
-setup() {
-	live_setup
-	shim_setup
-}
-teardown() { live_teardown; }
 
 shim() { "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@"; }
 
@@ -27,14 +20,14 @@ same() {
 
 edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 
-@test "odd calls, bad pointers, absurd sizes: the same value and errno from each" {
+@test "unusual calls, bad pointers and absurd sizes give the same values and errno" {
 	edges
 	same "$dir/edges" calls
 	[ "$(wc -l <"$dir/out")" -gt 50 ]
 	run ! grep -q 'errno != 77 1' "$dir/out"
 }
 
-@test "flags, 1,024 pieces, read-only memory, other scopes, main's first moment: the same" {
+@test "flags, 1,024 segments, read-only memory and other symbol scopes give the same values and errno" {
 	local lib=$dir/corners.so
 	cc -O1 -D_GNU_SOURCE -o "$dir/corners" "$APPS/corners.c"
 	cc -O1 -fPIC -shared -D_GNU_SOURCE -o "$lib" "$APPS/corners.c"
@@ -49,7 +42,7 @@ edges() { cc -O1 -w -D_GNU_SOURCE -o "$dir/edges" "$APPS/edges.c" -lpthread; }
 	grep -q '^errno 0 ' "$dir/out"
 }
 
-@test "sockets with two numbers, passed in messages, closed past libc, in children" {
+@test "sockets with two numbers, in messages, closed by direct system calls, in children: the same bytes" {
 	edges
 	same "$dir/edges" sockets
 	# One more is sent by stdio, which bypasses the library.
@@ -65,26 +58,26 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	spans 'len(C) == 8' '{s.parent for s in V if s.parent} == {s.span for s in C}'
 }
 
-@test "threads that write one connection without a lock: no byte wrong" {
+@test "threads that write to one connection without a lock: the same bytes" {
 	edges
 	same "$dir/edges" crowd
 	grep -qx 'requests 4000 wrong 0' "$dir/out"
 }
 
-@test "calls cancelled, left by siglongjmp, made on 2 KB of stack, first by many threads of a child: as without" {
+@test "calls that are cancelled, left by siglongjmp, on 2 KB of stack or first in a child work as before" {
 	local n=$((${TORTURE:-3000} / 10)) mode
-	cc -O1 -fexceptions -Wl,-z,now -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
+	cc -O1 -fexceptions -Wl,-z,now -D_GNU_SOURCE -o "$dir/interrupted" "$APPS/interrupted.c" -lpthread
 	for mode in cancel jump stack; do
-		same "$dir/torn" $mode "$n"
+		same "$dir/interrupted" $mode "$n"
 		grep -qx 'one more, whole: 1' "$dir/out"
 		grep -q '^headers .*put in' "$dir/text"
 	done
 	grep -qx "handled $n wrong 0" "$dir/out"
-	same "$dir/torn" fork $((n * 4))
+	same "$dir/interrupted" fork $((n * 4))
 	grep -qx "children $((n * 4)) bad 0" "$dir/out"
 }
 
-@test "calls made by handlers that have 2 KB of stack, the first ones of a process, too" {
+@test "calls of handlers with 2 KB of stack work, also as the first of a process" {
 	local threads
 	cc -O1 -Wl,-z,now -D_GNU_SOURCE -o "$dir/handler" "$APPS/handler.c" -lpthread
 	for threads in one many; do
@@ -99,21 +92,21 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	done
 }
 
-@test "memory that is given back by whoever has what was sent, before the call has returned" {
-	cc -O1 -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
-	for _ in 1 2 3 4 5; do same "$dir/torn" give 50000; done
+@test "memory may be freed by the receiver of what was sent before the call has returned" {
+	cc -O1 -D_GNU_SOURCE -o "$dir/interrupted" "$APPS/interrupted.c" -lpthread
+	for _ in 1 2 3 4 5; do same "$dir/interrupted" give 50000; done
 }
 
-@test "so with the list of its pieces, and the message that names them" {
+@test "the iovec list and the msghdr may be freed before the call has returned" {
 	local mode
-	cc -O1 -D_GNU_SOURCE -o "$dir/torn" "$APPS/torn.c" -lpthread
+	cc -O1 -D_GNU_SOURCE -o "$dir/interrupted" "$APPS/interrupted.c" -lpthread
 	for mode in pieces message many; do
-		same "$dir/torn" $mode 30000
+		same "$dir/interrupted" $mode 30000
 		grep -qx 'given 30000' "$dir/out"
 	done
 }
 
-@test "a program that filters its system calls meets none of ours" {
+@test "a program that filters its system calls gets none of the library's" {
 	edges
 	same "$dir/edges" strict
 	same "$dir/edges" filter
@@ -136,7 +129,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	tail -c 38 "$dir/wire" | head -c 31 | cmp - "$dir/body"
 }
 
-@test "address sanitizer, valgrind, gdb: they work as without" {
+@test "address sanitizer, valgrind and gdb work as without the library" {
 	cat >"$dir/a.c" <<-'C'
 		#include <stdio.h>
 		#include <stdlib.h>
@@ -154,9 +147,9 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	grep -q '= 1' "$dir/out"
 }
 
-@test "musl: sockets, threads, forks, calls that are torn, and a constructor's arguments: as without" {
+@test "musl: sockets, threads, forks, interrupted calls and a constructor's arguments work as before" {
 	local headers=(-idirafter /usr/include -idirafter "/usr/include/$(gcc -dumpmachine)") mode
-	for name in edges torn get; do
+	for name in edges interrupted get; do
 		musl-gcc "${headers[@]}" -O1 -w -D_GNU_SOURCE -o "$dir/$name" "$APPS/$name.c"
 	done
 	for mode in sockets thread; do
@@ -167,7 +160,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	same "$dir/edges" strict
 	for mode in 'cancel 100' 'jump 100' 'fork 300' 'give 20000' 'message 10000'; do
 		# shellcheck disable=SC2086 # a mode and how often
-		same "$dir/torn" $mode
+		same "$dir/interrupted" $mode
 		grep -q '^headers .*put in' "$dir/text"
 	done
 	# musl gives constructors no arguments: here an earlier one leaves what looks like
@@ -186,7 +179,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	grep -q '^headers   1 put in' "$dir/text"
 }
 
-@test "static, musl, setuid, in a user namespace, with little memory: no word, no other status" {
+@test "static, musl and setuid programs, in a user namespace or with little memory: no message, the same status" {
 	printf '#include <unistd.h>\nint main(void) { return write(1, "hello", 5) + (getuid() != geteuid()); }\n' >"$dir/h.c"
 	cc -static -o "$dir/static" "$dir/h.c"
 	musl-gcc -o "$dir/musl" "$dir/h.c"
@@ -202,7 +195,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	same bash -c 'ulimit -v 60000; exec cat /dev/null'
 }
 
-@test "limits on the size of files and of memory: they hold for the program alone" {
+@test "limits on the size of files and of memory hold for the program alone" {
 	http "$port"
 	same bash -c "ulimit -f 100; exec curl -s 127.0.0.1:$port/small"
 	same bash -c "ulimit -d 65536; exec $PY -c 'len(bytes(50 << 20))'"
@@ -211,7 +204,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$dir/edges" sockets
 	spans '[s.name for s in S] == ["GET /roomy"]'
 }
 
-@test "a program that locks its memory: it may, and little of what is locked is the library's" {
+@test "a program may lock its memory, and the library adds little to it" {
 	local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	cc -O1 -D_GNU_SOURCE -o "$dir/locked" "$APPS/locked.c"
 	chmod 777 "$dir"
@@ -281,7 +274,7 @@ ask_always() {
 	grep -q 'bad 0' "$dir/asked.n"
 }
 
-@test "otrace killed five times under load: no request fails, and the server lives" {
+@test "after five times SIGKILL of otrace under load no request has failed, and the server lives" {
 	cat >"$dir/serve" <<-S
 		exec $PY $APPS/httpd.py $port
 	S
@@ -306,7 +299,7 @@ ask_always() {
 	done
 }
 
-@test "otrace stopped: the program goes on, half the ring fills, what is let go is counted" {
+@test "while otrace is stopped the program goes on, half the ring fills, and shed requests are counted" {
 	cat >"$dir/serve.py" <<-P
 		import socket
 		c = socket.create_server(("127.0.0.1", $port)).accept()[0]
@@ -350,7 +343,7 @@ lost() { # events, or requests, that the summary counts as lost
 	echo "${n:-0}"
 }
 
-@test "a hundred processes that begin at once, while strangers fill the socket: all are seen" {
+@test "a hundred processes that begin at once while others fill the doors are all seen" {
 	http "$port"
 	cat >"$dir/all" <<-S
 		name=\${OTRACE_SESSION%%.*}
@@ -368,7 +361,7 @@ lost() { # events, or requests, that the summary counts as lost
 	spans 'len({s.pid for s in C}) == 100' "len(C) + $(lost) >= 200"
 }
 
-@test "a process that offers what lingers when it is closed: the agent does not wait" {
+@test "an offered descriptor that lingers when it is closed does not delay the agent" {
 	http "$port"
 	bg tracer "$OTRACE" run --no-bpf -o "$dir/text" -- \
 		$PY "$APPS/lingers.py" 40 "http://127.0.0.1:$port" "$dir"

@@ -3,8 +3,6 @@
 # shim_progs.bats - programs that every machine has, without and with the library: the same bytes,
 # words, threads, descriptors and statuses. More programs: tests/shim.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
 setup() {
 	live_setup
@@ -16,7 +14,7 @@ teardown() {
 	[ -z "${SVC:-}" ] || rm -rf "$SVC"
 }
 
-@test "curl: an upload of unknown length that waits for 100 Continue" {
+@test "curl: an upload of unknown length that waits for 100 Continue works as before" {
 	relay
 	as_nobody
 	head -c 300000 /dev/urandom >"$dir/body"
@@ -26,7 +24,7 @@ teardown() {
 	spans 'len(S) == 1' 'S[0].name == "PUT /up" and S[0].code == 200'
 }
 
-@test "a Unix socket: both ends are joined by wire, by the library alone" {
+@test "the two ends of a Unix socket are joined by wire by the library alone" {
 	as_nobody
 	cat >"$dir/script" <<-S
 		UNIX=$dir/sock $PY $APPS/httpd.py 0 & server=\$!
@@ -45,7 +43,7 @@ teardown() {
 		'all(parent(v).asked == v.path for v in V)' 'len({v.parent for v in V}) == 8'
 }
 
-@test "gunicorn, prefork: each worker asks for whom it serves" {
+@test "gunicorn, prefork: each worker's calls belong to the request that it serves" {
 	relay
 	cat >"$dir/app.py" <<-P
 		import urllib.request
@@ -66,11 +64,11 @@ teardown() {
 
 beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files by which workers show that they run
 
-@test "nginx: files and a proxy, reloaded meanwhile: each call in its own request's trace" {
+@test "nginx with files, a proxy and a reload: each call is in its request's trace" {
 	nginx_both_ways /usr/sbin/nginx
 }
 
-@test "nginx: a worker that is killed takes nothing along that it had told" {
+@test "nginx: a worker that is killed loses no record that it had emitted" {
 	cat >"$dir/nginx.conf" <<-N
 		daemon off; worker_processes 1; pid $dir/nginx.pid; error_log $dir/nginx.log;
 		events {}
@@ -98,7 +96,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files by which workers show t
 	spans 'len(V) == 60' 'len({v.pid for v in V}) == 2'
 }
 
-@test "Python's multiprocessing, by fork, by spawn, by a server of forks" {
+@test "Python's multiprocessing works by fork, by spawn and by forkserver" {
 	relay
 	cat >"$dir/many.py" <<-P
 		import multiprocessing as mp, sys, urllib.request
@@ -116,7 +114,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files by which workers show t
 	done
 }
 
-@test "PostgreSQL's server carries it: COPY, async, fifty sessions" {
+@test "PostgreSQL's server with the library: COPY, async and fifty sessions work as before" {
 	local bin
 	bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 	user=(setpriv --reuid=postgres --regid=postgres --init-groups env -C /)
@@ -146,7 +144,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files by which workers show t
 		census "$1" | sort -u >"$dir/census"
 		[ "$(head -n 1 "$dir/census.raw")" = "$(head -n 1 "$dir/census")" ]
 	}
-	said() { # whether it was asked too early is chance
+	said() { # it is random whether a request comes too early
 		grep -hE 'FATAL|PANIC|terminated|rror' "$dir"/server.{out,err} | grep -v 'starting up' |
 			sed 's/^.* UTC//' | sort
 	}
@@ -157,7 +155,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files by which workers show t
 	spans 'not S' # statements are the spans of their clients
 }
 
-@test "git clones over HTTP, both ways it knows" {
+@test "git clones over HTTP by both of its protocols" {
 	git init -q -b main "$dir/repo"
 	for i in 1 2 3; do
 		head -c 100000 /dev/urandom >"$dir/repo/file$i"
@@ -189,7 +187,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files by which workers show t
 	done
 }
 
-@test "apt-get, from a repository over HTTP, with its filter of system calls" {
+@test "apt-get with its system call filter reads a repository over HTTP" {
 	mkdir -p "$dir/pkg/DEBIAN" "$dir/www" "$dir/apt"/{lists/partial,cache/archives/partial,empty}
 	printf 'Package: otrace-test\nVersion: 1\nArchitecture: all\nMaintainer: t <t@t>\nDescription: t\n' \
 		>"$dir/pkg/DEBIAN/control"
@@ -228,7 +226,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files by which workers show t
 	diff "$dir/err.raw" "$dir/err"
 }
 
-@test "static programs, Go's and busybox's, and musl's: they do what they did" {
+@test "static programs of Go, busybox and musl work as before" {
 	relay
 	cp "$APPS/goserver.go" "$dir"
 	CGO_ENABLED=0 go build -o "$dir/goserver" "$dir/goserver.go"
@@ -255,7 +253,7 @@ beats() { sed -E 's/wgunicorn-[a-z0-9_]+/N/g'; } # files by which workers show t
 	[ ! -s "$dir/spans" ]
 }
 
-@test "su, and programs that may write or run no memory, or make no ring: no word, the same" {
+@test "su, and programs that may not map memory or make a ring: no message, the same result" {
 	relay
 	cc -O1 -o "$dir/confine" "$APPS/confine.c"
 	both_ways su nobody -s /bin/sh -c "curl -s 127.0.0.1:$relay/su; id -u"

@@ -3,15 +3,12 @@
 # shim_switch.bats - switches of the library: hosts and programs that are excluded, only observing,
 # only passing the context on, off; and the launcher reports a wrong value, once.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
 setup() {
 	live_setup
 	shim_setup
 	PARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331
 }
-teardown() { live_teardown; }
 
 headers() { grep -aic '^traceparent:' "$dir/wire"; }
 
@@ -24,7 +21,7 @@ refused() {
 	[ "${#lines[@]}" -le 2 ] # what is wrong, what would be right
 }
 
-@test "--no-inject-to: requests to these hosts stay as they are, others do not" {
+@test "--no-inject-to: requests to these hosts are unchanged, others get a header" {
 	relay
 	opts+=(--no-inject-to "127.0.0.1:$relay" --no-inject-to '*.example')
 	traced curl -s "127.0.0.1:$relay/a" -H 'Host: a.example' "127.0.0.1:$relay/b"
@@ -44,7 +41,7 @@ refused() {
 	[ "$(headers)" = 0 ]
 }
 
-@test "--rule exe=..,mode=off: that program is left alone, by the library and by the kernel" {
+@test "--rule exe=..,mode=off: neither library nor probes trace that program" {
 	relay
 	cat >"$dir/s" <<-S
 		curl -s 127.0.0.1:$relay/curl
@@ -85,7 +82,7 @@ refused() {
 	[ ! -s "$dir/spans" ] || spans 'len(C) == 0'
 }
 
-@test "--no-observe: what came in is passed on as it came, and nothing is told" {
+@test "--no-observe passes the incoming context on unchanged, and emits nothing" {
 	local front back=$port
 	relay
 	front=$(free_port)
@@ -119,7 +116,7 @@ refused() {
 	[ ! -s "$dir/spans" ]
 }
 
-@test "OTRACE_DISABLED=1: CMD runs with nothing added, otrace says so and is gone" {
+@test "with OTRACE_DISABLED=1 CMD runs with nothing added, and otrace says so" {
 	env -u _ printenv | sort >"$dir/env.raw"
 	OTRACE_DISABLED=1 "$OTRACE" run -- bash -c 'env -u _ printenv | grep -v ^OTRACE_DISABLED | sort; exit 7' \
 		>"$dir/env" 2>"$dir/err" || status=$?
@@ -139,7 +136,7 @@ refused() {
 	done
 }
 
-@test "a wrong value is said by the launcher, which starts nothing" {
+@test "the launcher refuses a wrong value and starts nothing" {
 	local value
 	for value in http://a a/b '*' 'a b' 'a:0' 'a:65536' '[::1' '*.' "$(printf 'a%.0s' $(seq 64))"; do
 		refused --no-bpf --no-inject-to "$value"
@@ -163,7 +160,7 @@ refused() {
 	[[ ${lines[1]} == *'try  otrace run --no-bpf --no-observe'* ]]
 }
 
-@test "off, 0 and nothing mean off: a header goes in all the same" {
+@test "off, 0 and an empty value do not disable: a header is injected" {
 	relay
 	OTRACE_NO_INJECT=off OTRACE_NO_OBSERVE=0 OTRACE_DISABLED='' traced curl -s "127.0.0.1:$relay/a"
 	settled
@@ -171,7 +168,7 @@ refused() {
 	spans 'len(C) == 1'
 }
 
-@test "-u USER who cannot read the library: said before anything starts" {
+@test "-u USER who cannot read the library is refused before anything starts" {
 	chmod 700 "$dir/bin"
 	refused --no-bpf -u nobody
 	[[ ${lines[0]} == "otrace run: $dir/bin/libotrace.so: user nobody cannot read it; not started: touch" ]]

@@ -3,18 +3,11 @@
 # shim_threads.bats - threads on one connection, and limits that the library takes from the kernel
 # alone.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load shim
-setup() {
-	live_setup
-	shim_setup
-}
-teardown() { live_teardown; }
 
 shim() { "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@"; }
 
-@test "two threads send and two receive on one connection, after an Upgrade and without: as bare" {
+@test "two threads send and two receive on one connection, with and without an Upgrade: the same bytes" {
 	local i
 	cc -O1 -D_GNU_SOURCE -o "$dir/duplex" "$APPS/duplex.c" -lpthread
 	"$dir/duplex" 2000 >"$dir/bare"
@@ -26,19 +19,19 @@ shim() { "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- "$@
 	done
 }
 
-@test "eight threads whose first requests go out at the same moment: eight spans, nothing lost" {
+@test "eight threads whose first requests leave at once give eight spans, and nothing is lost" {
 	local i
-	cc -O1 -D_GNU_SOURCE -o "$dir/eight" "$APPS/eight.c" -lpthread
+	cc -O1 -D_GNU_SOURCE -o "$dir/starts" "$APPS/starts.c" -lpthread
 	http "$port"
 	for i in 1 2 3 4 5 6 7 8 9 10; do
-		shim "$dir/eight" "$port"
+		shim "$dir/starts" "$port"
 		cat "$dir/text"
 		grep -q '^lost  *nothing$' "$dir/text"
 		spans 'len(C) == 8' '{c.attr["url.full"][-3:] for c in C} == {f"/t{i}" for i in range(8)}'
 	done
 }
 
-@test "an answer that comes before the body is sent, and a reset: the request has its answer" {
+@test "an answer before the end of the body, and a reset: the request has its answer" {
 	local port
 	port=$(free_port)
 	bg early $PY -c "
@@ -63,7 +56,7 @@ print(conn.recv(1000)[:12])" >"$dir/out"
 	spans '[(s.name, s.code) for s in S if s.kind == "client"] == [("POST /big", 413)]'
 }
 
-@test "under faketime spans have the time it is" {
+@test "under faketime spans have the real time" {
 	http "$port"
 	shim faketime -f -3650d curl -s "127.0.0.1:$port/" >/dev/null
 	spans 'len(C) == 1'
@@ -101,7 +94,7 @@ print(conn.recv(1000)[:12])" >"$dir/out"
 	grep -q 'host denied' "$dir/text"
 }
 
-@test "segments that are lost and sent again: the kernel's count stays the program's, each request has its header" {
+@test "with TCP segments that are lost and sent again each request has its header" {
 	local net
 	net=$(basename "$dir")
 	ip netns add "$net"

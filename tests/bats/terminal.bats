@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # terminal.bats - `otrace run` and a program on one terminal, in tmux.
 
-bats_require_minimum_version 1.5.0
 load helpers
 setup() {
 	live_setup
@@ -25,7 +24,7 @@ screen() { "${tmux[@]}" capture-pane -p -S -; }
 no_server() { ! "${tmux[@]}" has-session; }
 shows() { screen | grep -q -e "$1"; }
 
-@test "traces are on the terminal, streams in their files" {
+@test "traces go to the terminal, the program's streams to their files" {
 	http "$port"
 	terminal 100
 	type_in "$OTRACE run -- curl -s 127.0.0.1:$port/x 2>$dir/err"
@@ -37,7 +36,7 @@ shows() { screen | grep -q -e "$1"; }
 	[ ! -s "$dir/err" ]
 }
 
-@test "stty is the same after the end, after SIGKILL, and while it runs" {
+@test "the settings of the terminal are the same during the run, after it, and after SIGKILL" {
 	terminal 100
 	type_in "stty -a >$dir/a; $OTRACE run -- stty -a >$dir/b; stty -a >$dir/c; touch $dir/done1"
 	until_true 30 test -e "$dir/done1"
@@ -48,7 +47,7 @@ shows() { screen | grep -q -e "$1"; }
 	cmp "$dir/a" "$dir/d"
 }
 
-@test "no block begins inside a half line of the program's" {
+@test "no block begins within an unfinished line of the program" {
 	terminal 80
 	cat >"$dir/half.py" <<-'P'
 		import http.server, sys, threading, time
@@ -80,7 +79,7 @@ shows() { screen | grep -q -e "$1"; }
 	run ! grep -E 'half-[0-9]+\.\.\..*(GET /h|otrace:|lost  )' "$dir/screen"
 }
 
-@test "Ctrl-C by the terminal: the program's handler, its status, then the summary" {
+@test "Ctrl-C on the terminal runs the program's handler; then come its status and the summary" {
 	terminal 100
 	type_in "$OTRACE run -- sh -c 'trap \"echo caught; exit 42\" INT; echo ready; while :; do sleep 0.1; done'; echo status \$?"
 	until_true 30 shows '^ready'

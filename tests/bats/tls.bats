@@ -3,8 +3,6 @@
 # tls.bats - HTTPS with the library in real programs: the same output and status, one header a
 # request at the server, which prints what it read; and spans of the requests inside TLS.
 
-bats_require_minimum_version 1.5.0
-load helpers
 load https
 setup() {
 	live_setup
@@ -35,7 +33,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	spans 'len(S) == 1' 'S[0].name == "GET /old"'
 }
 
-@test "a traceparent that is there is kept inside TLS, too" {
+@test "a traceparent of the program is kept inside TLS, too" {
 	https
 	both_ways curl -s --cacert "$dir/cert.pem" "https://localhost:$port/a" \
 		-H 'TraceParent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -43,7 +41,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	spans 'S[0].trace == "0af7651916cd43dd8448eb211c80319c"'
 }
 
-@test "wget (GnuTLS), Python (its own OpenSSL scope): their own output, one header each" {
+@test "wget (GnuTLS), Python (its own OpenSSL scope): the same output, and one header each" {
 	https
 	both_ways wget -q -O - --ca-certificate="$dir/cert.pem" "https://localhost:$port/w"
 	injected 1
@@ -60,7 +58,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	spans 'len(S) == 3' 'all(s.kind == "client" for s in S)'
 }
 
-@test "asyncio (memory BIO): no connection is better than a wrong one, and none is harmed" {
+@test "asyncio (memory BIO): a session whose connection is not certain gets no header, and works as before" {
 	https
 	cat >"$dir/aio.py" <<-P
 		import asyncio, ssl
@@ -82,7 +80,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	grep -q "not seen .*TLS: not readable here" "$dir/text"
 }
 
-@test "requests (urllib3): a session, its body apart from its head" {
+@test "requests (urllib3): a session that sends body and head apart gets a header per request" {
 	https
 	cat >"$dir/ask.py" <<-P
 		import requests
@@ -97,7 +95,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	spans '[s.name for s in S] == ["GET /a", "GET /b", "POST /p"]'
 }
 
-@test "aiohttp (memory BIO): eight connections at once, none told of wrongly" {
+@test "aiohttp (memory BIO): eight connections at once, none of them reported wrongly" {
 	https
 	cat >"$dir/aio.py" <<-P
 		import aiohttp, asyncio, ssl
@@ -117,7 +115,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	grep -q "not seen .*8 connections to 127.0.0.1:$port, .*TLS: not readable here" "$dir/text"
 }
 
-@test "git (its helper, GnuTLS): a clone in clear, in TLS, by HTTP/2: each request named" {
+@test "git (GnuTLS): each request of a clone in clear, in TLS and by HTTP/2 is a span" {
 	local front clear how
 	front=$(free_port)
 	clear=$(free_port)
@@ -149,7 +147,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	spans 'S == []' 'len(P) == 1' # of HTTP/2 only the span of the program is there
 }
 
-@test "never blocking, through small buffers: what TLS could not write comes again, whole" {
+@test "with non-blocking sockets and small buffers, writes that TLS refused are repeated whole" {
 	https 2048
 	opts+=(--no-live)
 	"$PY" "$APPS/tlsslow.py" "$port" "$dir/cert.pem" 1 >"$dir/one" 2>&1
@@ -163,7 +161,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	grep -q "headers   60 put in" "$dir/text"
 }
 
-@test "records of 512 bytes, all of a piece or a part of it: what is sent arrives, in order" {
+@test "with records of 512 bytes and partial writes all bytes arrive in order" {
 	local part
 	https 2048
 	opts+=(--no-live)
@@ -183,7 +181,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	done
 }
 
-@test "plaintext that went past us: what follows it is left as it is" {
+@test "after plaintext that bypassed the library, what follows is unchanged" {
 	https
 	cc -o "$dir/beside" "$APPS/tlsbeside.c" -l:libgnutls.so.30
 	both_ways "$dir/beside" "$port"
@@ -191,7 +189,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	grep -q '^hello /p 35 ' "$dir/out"
 }
 
-@test "records made by the kernel: what is seen twice counts once, and what sendfile sends" {
+@test "with records made by the kernel (kTLS) bytes count once, also those of sendfile" {
 	cat >"$dir/ktlsd.py" <<-P
 		import socket, zlib
 		server = socket.create_server(("127.0.0.1", $port))
@@ -220,7 +218,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 		"all(s.attr['url.full'] == 'https://127.0.0.1:$port' + s.asked for s in S)"
 }
 
-@test "curl -> nginx -> Python, TLS all the way: one trace, and files whole" {
+@test "curl -> nginx -> Python inside TLS is one trace, and files arrive whole" {
 	local front
 	front=$(free_port)
 	head -c 3000000 /dev/urandom >"$dir/big"
@@ -247,7 +245,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 		'all(parent(v).kind == "client" for v in V)' 'not any(s.error for s in S)'
 }
 
-@test "nginx, TLS on both sides, 20 at once: each call in its own request's trace" {
+@test "nginx with TLS on both sides, 20 at once: each call is in its request's trace" {
 	local front
 	front=$(free_port)
 	nginx_conf "$front" "location / { proxy_pass https://127.0.0.1:$port; }" >"$dir/nginx.conf"
@@ -266,7 +264,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	spans 'len(S) == 160' 'all(parent(s).asked in ("", s.asked) for s in S)'
 }
 
-@test "RTLD_DEEPBIND: left out for PHP's extensions; in another program nothing is" {
+@test "RTLD_DEEPBIND is removed for PHP's extensions, and kept in other programs" {
 	local name
 	https
 	cc -shared -fPIC -o "$dir/ext.so" "$APPS/ext.c" -lcurl
@@ -279,7 +277,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	cmp "$dir/heads.raw" "$dir/heads.shim"
 }
 
-@test "dlopen: a library still finds its own by its own run path; errors are as they were" {
+@test "dlopen: a library finds its dependencies by its own run path, and errors are the same" {
 	mkdir "$dir/sub"
 	echo 'int here;' | cc -shared -fPIC -x c -o "$dir/sub/libinner.so" -
 	cc -shared -fPIC -O0 -x c -Wl,-rpath,'$ORIGIN' -o "$dir/sub/libouter.so" - <<-C
@@ -303,7 +301,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	[ "$(head -n 1 "$dir/out")" = 1 ]
 }
 
-@test "psql, sslmode=require: its statements, read inside TLS" {
+@test "psql with sslmode=require: its statements are read inside TLS" {
 	local dsn
 	svc_init
 	svc_postgres 3>&-

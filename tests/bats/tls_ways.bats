@@ -4,7 +4,6 @@
 # than the library expects, or behind bytes in clear. The peer decrypts the bytes that were sent,
 # but for headers at the beginning of requests; calls return the same.
 
-load helpers
 load https
 setup() {
 	live_setup
@@ -15,7 +14,6 @@ setup() {
 	until_true 30 test -s "$dir/tlsd.out"
 	read -r port greets <"$dir/tlsd.out"
 }
-teardown() { live_teardown; }
 
 # Connections are written down when they are over.
 wire_is() { until_true 15 grep -aq ===== "$dir/heads" && cp "$dir/heads" "$dir/heads.$1"; }
@@ -56,45 +54,45 @@ gnutls_ways() {
 	ways "$dir/ways" -- "$@"
 }
 
-@test "OpenSSL: new keys, a second handshake, early data between a head and its body" {
+@test "OpenSSL with new keys, a second handshake, early data: headers go into heads alone" {
 	openssl_ways plain=2 update=2 again=2 early_half=2 early_whole=2
 	# In these two cases, the headers are of the connection before, and early data was accepted.
 	grep -q '^taken 1' "$dir/out"
 }
 
-@test "OpenSSL: a head by a BIO, by halves, by the function's address, its body by SSL_write" {
+@test "OpenSSL with a head by a BIO, in parts, by the function's address: headers go into heads alone" {
 	openssl_ways by_bio=0 by_halves=0 whole_chain=0 by_name=0
 }
 
-@test "OpenSSL: records that wait in memory, in a buffer, in a pair, and are sent by the program" {
+@test "OpenSSL with records that wait and are sent by the program: headers go into heads alone" {
 	openssl_ways buffered=0 memory_later=0 memory=0 pair=0
 }
 
-@test "OpenSSL: the session's next connection, the socket's other number, a child, TLS that ends" {
+@test "OpenSSL with a second connection, another number, a child, the end of TLS: headers go into heads alone" {
 	openssl_ways cleared=2 renumbered=1 child=1 unwrapped=1
 }
 
-@test "GnuTLS: new keys, a second handshake, early data between a head and its body" {
+@test "GnuTLS with new keys, a second handshake, early data: headers go into heads alone" {
 	gnutls_ways plain=2 update=1 again=2 early_half=1 early_whole=1
 	grep -q '^taken 1' "$dir/out"
 }
 
-@test "GnuTLS: records that wait, corked or in a transport of the program's own" {
+@test "GnuTLS with records that wait, corked or in the program's transport: headers go into heads alone" {
 	gnutls_ways corked=0 corked_whole=0 pushed=0
 }
 
 # Not Python: before 3.13 its ssl calls OpenSSL from both threads at once, and fails now and then
 # without the library, too.
-@test "one thread reads a session, another writes it: OpenSSL, GnuTLS" {
+@test "OpenSSL, GnuTLS: one thread reads a session while another writes it, as without the library" {
 	openssl_ways threads=1
 	gnutls_ways threads=1
 }
 
-@test "Python: records in memory, TLS that ends" {
+@test "Python with records in memory, and with the end of TLS: headers go into heads alone" {
 	ways "$PY" "$APPS/tlsways.py" -- memory=0 unwrapped=1
 }
 
-@test "STARTTLS: behind a greeting (SMTP) nothing is put in; LDAP, PostgreSQL: no body is touched" {
+@test "STARTTLS: after a greeting (SMTP) nothing is injected; of LDAP and PostgreSQL no body is changed" {
 	printf '%s\r\n' 'GET /g HTTP/1.1' 'Host: body' '' >"$dir/letter"
 	client() { # PROTOCOL PORT
 		timeout 20 openssl s_client -starttls "$1" -connect "127.0.0.1:$2" -quiet -no_ign_eof \

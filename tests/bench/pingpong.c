@@ -98,7 +98,7 @@ static void write_opening(void)
 	memcpy(said[1], "SSH-2.0-pong\r\n", 14);
 }
 
-static void talk(int calls)
+static void exchange_calls(int calls)
 {
 	char bytes[BYTES];
 
@@ -181,10 +181,14 @@ static const struct kind {
 	void (*words)(void);
 	void (*run)(int calls);
 } kinds[] = {
-	{"tcp", join_tcp, write_messages, talk},	 {"unix", join_unix, write_messages, talk},
-	{"threads", join_threads, write_messages, talk}, {"mute", join_unix, write_opening, talk},
-	{"request", join_tcp, write_messages, request},	 {"write", open_null, NULL, write_device},
-	{"read", open_zero, NULL, read_device},		 {"getppid", NULL, NULL, other},
+	{"tcp", join_tcp, write_messages, exchange_calls},
+	{"unix", join_unix, write_messages, exchange_calls},
+	{"threads", join_threads, write_messages, exchange_calls},
+	{"mute", join_unix, write_opening, exchange_calls},
+	{"request", join_tcp, write_messages, request},
+	{"write", open_null, NULL, write_device},
+	{"read", open_zero, NULL, read_device},
+	{"getppid", NULL, NULL, other},
 };
 
 static double least_of(const struct kind *kind, int rounds, int calls)

@@ -30,7 +30,7 @@ static int add(struct otr_conv *cv, enum otr_dir dir, struct otr_slice data)
 	if (cv->n == cv->cap && grow(cv))
 		return -ENOMEM;
 	cv->at[cv->n] = cv->bytes.len;
-	cv->pieces[cv->n++] = (struct otr_piece){dir, {NULL, data.len}};
+	cv->pieces[cv->n++] = (struct otr_conv_part){dir, {NULL, data.len}};
 	otr_buf_slice(&cv->bytes, data);
 	return cv->bytes.rc;
 }

@@ -7,20 +7,9 @@
 #include "agent/base/buf.h"
 #include "agent/base/secret.h"
 #include "agent/proto/url.h"
+#include "tests/fuzz/exactly.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* A copy in memory of its exact size, so that a sanitizer sees a step beyond. */
-static struct otr_slice exactly(const uint8_t *data, size_t size)
-{
-	char *copy = malloc(size ? size : 1);
-
-	if (!copy)
-		abort();
-	if (size)
-		memcpy(copy, data, size);
-	return (struct otr_slice){copy, size};
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -7,6 +7,7 @@
 #include "agent/base/buf.h"
 #include "agent/proto/sql.h"
 #include "agent/proto/sql_lex.h"
+#include "tests/fuzz/exactly.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -14,18 +15,6 @@ static void demand(int ok)
 {
 	if (!ok)
 		abort();
-}
-
-/* A copy in memory of its exact size, so that a sanitizer sees a step beyond. */
-static struct otr_slice exactly(const uint8_t *data, size_t size)
-{
-	char *copy = malloc(size ? size : 1);
-
-	if (!copy)
-		abort();
-	if (size)
-		memcpy(copy, data, size);
-	return (struct otr_slice){copy, size};
 }
 
 static void no_literals(struct otr_slice text)

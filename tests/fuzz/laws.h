@@ -24,13 +24,13 @@
 #include "agent/proto/proto.h"
 
 /* One read or write; `data` aliases the conversation. */
-struct otr_piece {
+struct otr_conv_part {
 	enum otr_dir dir;
 	struct otr_slice data;
 };
 
 struct otr_conv {
-	struct otr_piece *pieces;
+	struct otr_conv_part *pieces;
 	size_t n;
 	size_t cap;
 	struct otr_buf bytes;
@@ -43,7 +43,7 @@ struct otr_conv {
  * or -errno. */
 int otr_conv_load(struct otr_conv *cv, const char *path);
 
-/* Takes a fuzzer's bytes: a header of three bytes per piece (direction in bit 0 of the
+/* Takes a fuzzer's bytes: a header of three bytes per part (direction in bit 0 of the
  * first, then the length, little-endian), then its data. */
 int otr_conv_fuzz(struct otr_conv *cv, const uint8_t *data, size_t size);
 void otr_conv_fini(struct otr_conv *cv);

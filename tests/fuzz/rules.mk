@@ -18,8 +18,7 @@ T ?= 60
 FUZZ_FLAGS := $(CSTD) $(WARN) -Wno-implicit-fallthrough -D_GNU_SOURCE -DXXH_INLINE_ALL -DHASH_NONFATAL_OOM=1 -I. -O1 -g \
 	-fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
-FUZZ_SRC   := $(wildcard agent/proto/*.c) $(filter-out agent/base/confine.c,$(wildcard agent/base/*.c)) agent/span/span.c \
-	agent/span/span_builder.c agent/span/resource.c \
+FUZZ_SRC   := $(wildcard agent/proto/*.c) $(filter-out agent/base/confine.c,$(wildcard agent/base/*.c)) $(wildcard agent/span/*.c) \
 	tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c \
 	$(wildcard agent/source/event.c)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guests.c - the server of talks.c: it writes down what each connection brings. */
+/* guests.c - the server of conversations.c: it writes down what each connection brings. */
 
 #include <poll.h>
 #include <pthread.h>
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "talks.h"
+#include "conversations.h"
 
 void die(const char *what)
 {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""judge.py RAW.wire RAW.out SHIM.wire SHIM.out - is what the server got the same?
+"""judge.py RAW.wire RAW.out SHIM.wire SHIM.out - did the server get the same bytes?
 
 Prints the connections whose bytes differ by more than a header behind the request line of a
-request that may have one, and how many headers there were. Ends with 1 where any does, where the
-client's calls returned something else, or where no header was seen at all."""
+request that may have one, and how many headers there were. Exits 1 if the bytes of one differ, if the
+calls of the client returned other values, or if there was no header at all."""
 import re
 import sys
 
@@ -31,7 +31,7 @@ def marks(path):
 
 
 def without(raw, shim, places):
-    """How many headers stand in `shim` where they may; None: it is not the same."""
+    """Returns the number of headers in `shim` at allowed places; None: other bytes differ."""
     at, headers = 0, 0
     for place in [*places, len(raw)]:
         part = raw[at:place]

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh [N [SEED..]] - N random conversations for each seed, bare and with the library.
 #
-# Without a seed it takes those of `seeds`, each of which has found a fault once, and a new one.
-# A failure prints the line that repeats it.
+# Without SEED it uses those of `seeds`, each of which has found a fault, and a new one.
+# After a failure it prints the command that repeats it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 otrace=$(realpath "${OTRACE:-build/otrace}")
@@ -16,16 +16,16 @@ fi
 dir=$(mktemp -d "${TMPDIR:-/tmp}/otrace-relay.XXXXXX")
 server=
 trap '[ -z "$server" ] || kill "$server"; rm -rf "$dir"' EXIT
-cc -O1 -Wall -Werror -D_GNU_SOURCE -o "$dir/talks" tests/relay/{talks,guests}.c -lpthread
+cc -O1 -Wall -Werror -D_GNU_SOURCE -o "$dir/conversations" tests/relay/{conversations,guests}.c -lpthread
 
 play() { # HOW SEED CMD..
 	local how=$1 seed=$2
 	shift 2
-	"$dir/talks" serve "$dir/$how.wire" >"$dir/ports" &
+	"$dir/conversations" serve "$dir/$how.wire" >"$dir/ports" &
 	server=$!
 	until [ -s "$dir/ports" ]; do sleep 0.02; done
-	timeout 300 "$@" "$dir/talks" play "$(cat "$dir/ports")" "$seed" "$n" >"$dir/$how.out"
-	sleep 0.3 # the last connection is written down
+	timeout 300 "$@" "$dir/conversations" play "$(cat "$dir/ports")" "$seed" "$n" >"$dir/$how.out"
+	sleep 0.3 # until the last connection is written
 	kill "$server"
 	wait "$server" 2>/dev/null || true
 	server=

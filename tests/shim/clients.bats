@@ -1,19 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# clients.bats - programs that ask for something, raw and with the library.
+# clients.bats - HTTP clients without and with the library.
 #
 #	scripts/setup.sh programs && bats tests/shim/clients.bats
 
-bats_require_minimum_version 1.5.0
-load ../bats/helpers
 load ../bats/shim
-setup() {
-	live_setup
-	shim_setup
-}
-teardown() { live_teardown; }
 
-@test "Perl: HTTP::Tiny, LWP" {
+@test "Perl's HTTP::Tiny and LWP work as without the library, with one header per request" {
 	relay
 	as_nobody
 	user+=(PERL_HASH_SEED=0) # the order of headers
@@ -31,7 +24,7 @@ teardown() { live_teardown; }
 	spans 'len(C) == 4' 'all(c.code == 200 for c in C)'
 }
 
-@test "lynx, aria2" {
+@test "lynx and aria2 work as without the library" {
 	relay
 	as_nobody
 	both_ways env LYNX_CFG=/dev/null lynx -cfg=/dev/null -dump "http://127.0.0.1:$relay/lynx"
@@ -41,7 +34,7 @@ teardown() { live_teardown; }
 	[ "$(stat -c %s "$dir/got")" -eq 3000000 ]
 }
 
-@test "Rust's std: a head in pieces is left alone, and that is counted" {
+@test "Rust's std: a head in several writes gets no header, and is counted" {
 	relay
 	rustc -O -o "$dir/std" "$APPS/std.rs"
 	as_nobody

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# cpython.sh - CPython's own tests of sockets, without the library and with it: each of them
-# must come to the same outcome.
+# cpython.sh - CPython's own tests of sockets, without the library and with it: each test
+# must have the same outcome.
 #
 #	tests/shim/cpython.sh [clients | TEST..]
 #
-# With `clients`, those of the protocols and servers that stand upon sockets. Each of the two
-# takes ten minutes; needs Debian's libpython3.11-testsuite. VSOCK is left out: it hangs
-# where a machine has no such device, with the library or without.
-# A test that differs is run again by its name, three times each way: one that has an outcome
-# in common with its raw runs is unsteady and named, any other is a fault.
+# With `clients`, the tests of protocols and servers above sockets. Each of the two takes ten
+# minutes and needs Debian's libpython3.11-testsuite. VSOCK is left out, as its tests hang on a
+# machine without such a device, with and without the library.
+# A test that differs is run again by its name, three times with and without the
+# library: one that has an outcome in common with its raw runs is reported as unsteady, any other is
+# a fault.
 # shellcheck source=tests/shim/suite.sh
 . "$(dirname "$0")/suite.sh"
 python=/usr/bin/python3.11
@@ -38,7 +39,7 @@ run() { # HOW TEST ARG..
 	shim) under=("$otrace" run --no-bpf -o "$dir/text" --) ;;
 	no-inject) under=("$otrace" run --no-bpf --no-inject -o "$dir/text" --) ;;
 	esac
-	# It says so, but uses loopback only.
+	# These tests ask for the resource `network`, but use loopback only.
 	[ "$test" != test_socketserver ] || network=(-u network)
 	rm -f "$dir/$test.$how.xml"
 	(cd "$dir" && timeout 400 "${under[@]}" "$python" -m test --junit-xml "$dir/$test.$how.xml" \
@@ -51,9 +52,9 @@ run() { # HOW TEST ARG..
 	fi >"$dir/$test.$how.all"
 }
 
-again() { # TEST NAME: 0 if with the library it comes to an outcome it has without
+again() { # TEST NAME: 0 if an outcome with the library is one of those without
 	local test=$1 name=$2 how quiet=1 shim=shim
-	# It asserts each header that its server received, so it sees ours.
+	# This test asserts each header that its server received, the injected one, too.
 	[[ $name != *HeadersServerTestCase* ]] || shim=no-inject
 	for how in raw $shim raw $shim raw $shim; do
 		run $how "$test" -m "${name##*.}"
@@ -64,7 +65,7 @@ again() { # TEST NAME: 0 if with the library it comes to an outcome it has witho
 	sort -u "$dir/$test.shim.seen" | comm -12 "$dir/raw.seen" - | grep -q .
 }
 
-# The names that came to different outcomes are run again, one by one.
+# Tests with different outcomes are run again, one by one.
 differ() { # TEST
 	local test=$1 name how rc=0
 	for how in raw shim; do

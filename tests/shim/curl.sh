@@ -4,8 +4,8 @@
 #
 #	tests/shim/curl.sh [NUMBER..]
 #
-# Curl on this machine is what runs; only the servers of the tests are built. What the server
-# received is compared to the letter, less the header that the library puts in. Needs Debian's
+# The curl of this machine is tested; only the servers of the tests are built. The bytes that the
+# server received must be the same, but for the injected header. Needs Debian's
 # source package of curl; takes some minutes.
 # shellcheck source=tests/shim/suite.sh
 . "$(dirname "$0")/suite.sh"

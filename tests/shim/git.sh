@@ -4,7 +4,7 @@
 #
 #	tests/shim/git.sh [PATTERN]
 #
-# Git on this machine is what runs; only the helper of the tests is built. Needs apache2 and
+# The git of this machine is tested; only the helper of the tests is built. Needs apache2 and
 # Debian's source package of git. Takes some minutes.
 # shellcheck source=tests/shim/suite.sh
 . "$(dirname "$0")/suite.sh"
@@ -20,7 +20,7 @@ if [ ! -e "$src/built" ]; then
 	touch "$src/built"
 fi
 # A script is some fifty tests; each writes `ok N - ..` or `not ok N - ..`. They refuse to run a
-# server as root, so nobody in particular runs them.
+# server as root, so they run as the user nobody.
 chmod 711 "$dir"
 cat >"$dir/script" <<'EOF'
 status=0

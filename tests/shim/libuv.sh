@@ -19,7 +19,7 @@ if [ ! -e "$build/uv_run_tests" ]; then
 fi
 
 export UV_RUN_AS_ROOT=1
-# Left out: what measures time or needs the network or a terminal.
+# Tests that measure time, or need the network or a terminal, are left out.
 "$build/uv_run_tests" --list | grep -E "${1:-.}" |
 	grep -vE 'getaddrinfo_(basic|concurrent)|getnameinfo|tty|ipc_heavy_traffic|multicast|helper' |
 	while read -r test; do

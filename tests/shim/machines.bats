@@ -1,18 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # machines.bats - the library for arm64, in qemu's emulation of programs, and programs with
-# more or fewer privileges than who started them.
+# more or fewer privileges than the process that started them.
 #
 #	scripts/setup.sh programs && bats tests/shim/machines.bats
 
-bats_require_minimum_version 1.5.0
-load ../bats/helpers
 load ../bats/shim
-setup() {
-	live_setup
-	shim_setup
-}
-teardown() { live_teardown; }
 
 # PROGRAM ARG..: what an arm64 process does, without the library and with its own.
 emulated() {
@@ -30,7 +23,7 @@ emulated() {
 	diff "$dir/err.raw" "$dir/err"
 }
 
-@test "arm64: the same values and bytes, headers, spans" {
+@test "the library for arm64 gives the same values and bytes, headers and spans" {
 	relay
 	make -s preload CC=aarch64-linux-gnu-gcc B="$dir/arm64"
 	aarch64-linux-gnu-gcc -D_GNU_SOURCE -o "$dir/get" "$APPS/get.c"
@@ -38,7 +31,7 @@ emulated() {
 	: >"$dir/wire"
 	emulated "$dir/get" "$relay"
 	until_true 10 drained
-	# This emulator knows no TCP_INFO, so nothing is proved and the request is left alone.
+	# This emulator has no TCP_INFO, so the proof fails, and the request gets no header.
 	[ "$(grep -ac '^traceparent: 00-' "$dir/wire")" -eq 0 ]
 	grep -q '^headers .*left alone: 1 not proved' "$dir/text"
 	spans 'len(C) == 1' 'C[0].name == "GET /get" and C[0].code == 200'
@@ -50,12 +43,12 @@ emulated() {
 	grep -qx 'requests 4000 wrong 0' "$dir/out"
 }
 
-@test "musl: nginx, two workers, a file by a thread and by sendfile, as a proxy, reloaded" {
+@test "musl: nginx with two workers serves files and a proxy, and is reloaded, as without the library" {
 	tests/shim/musl_nginx.sh "$dir/nginx"
 	nginx_both_ways "$dir/nginx"
 }
 
-@test "sudo, ping, a setuid program of nobody's: no word of ours, the same status" {
+@test "sudo, ping, a setuid program of the user nobody: no message of the library, the same status" {
 	relay
 	printf '#include <unistd.h>\nint main(void) { return 10 * !geteuid(); }\n' >"$dir/h.c"
 	cc -o "$dir/suid" "$dir/h.c"
@@ -65,12 +58,12 @@ emulated() {
 	chmod 4755 "$dir/suid"
 	both_ways bash -c "$dir/suid; [ \$? = 10 ] && curl -s 127.0.0.1:$relay/after"
 	injected 1
-	settled() { true; } # the rest asks nobody
+	settled() { true; } # the other programs send no request
 	both_ways bash -c 'sudo -n true; echo $?'
 	both_ways bash -c 'ping -q -c 1 127.0.0.1 | grep -c " 0% packet loss"'
 	grep -qx 1 "$dir/out"
 	both_ways unshare -U id -u
-	# One with a capability of its file, which its loader lets no library into.
+	# A program whose file has a capability: the loader ignores LD_PRELOAD for it.
 	printf '#include <stdlib.h>\n#include <stdio.h>\n#include <sys/auxv.h>
 		int main(void) { printf("%%lu %%d\\n", getauxval(AT_SECURE), system("id -u")); return 0; }\n' >"$dir/c.c"
 	cc -o "$dir/caps" "$dir/c.c"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# musl_nginx.sh OUT - nginx of Debian's source, built against musl, as Alpine has it; into the
-# file OUT. Twenty seconds; the source is fetched by apt-get, from where packages come.
+# musl_nginx.sh OUT - builds nginx from Debian's source against musl, as Alpine does, into the
+# file OUT. Takes twenty seconds; apt-get fetches the source from the archives of this machine.
 set -euo pipefail
 out=$(realpath "$1")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/otrace-musl.XXXXXX")
@@ -20,7 +20,7 @@ apt update
 apt source --download-only "nginx/$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)"
 tar -xf nginx_*.orig.tar.*
 cd nginx-*/
-# Of the kernel's headers musl has none, nor crypt() in Debian.
+# musl brings no headers of the kernel, and Debian's musl no crypt().
 ln -s /usr/include/linux /usr/include/asm-generic "/usr/include/$(gcc -dumpmachine)/asm" "$dir/linux"
 : >"$dir/linux/crypt.h"
 ./configure --with-cc=musl-gcc --with-cc-opt="-O1 -w -idirafter $dir/linux" --with-threads \

@@ -1,24 +1,21 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# servers.bats - servers of all kinds, raw and with the library: the same answers, threads,
-# descriptors and words; the spans that were to be expected; one header a request.
+# servers.bats - servers without and with the library: the same answers, threads, descriptors and
+# messages; the expected spans; one header per request.
 #
 #	scripts/setup.sh programs && bats tests/shim/servers.bats
 
-bats_require_minimum_version 1.5.0
-load ../bats/helpers
 load ../bats/shim
 setup() {
 	live_setup
 	shim_setup
 	web=$(free_port)
 }
-teardown() { live_teardown; }
 
-# The parent of what a server asked for is what it was asked for, or nobody.
+# The parent of a server's request is the request that the server answers, or there is none.
 children='all(parent(c).kind == "internal" or c.attr["url.full"].endswith(parent(c).path) for c in C if c.parent)'
 
-# Twenty connections, a thousand requests: what the server's answers were, as ab counts them.
+# A thousand requests on twenty connections: the counts of answers, by ab.
 ab_thousand() {
 	ab -q -k -c 20 -n 1000 "http://127.0.0.1:$web/$1" |
 		grep -E '^(Document Length|Complete|Failed|Non-2xx|Keep-Alive req|HTML transf)'
@@ -50,12 +47,12 @@ apache() { # MPM
 		curl -s "127.0.0.1:$web/big" | sha256sum
 		curl -s --data-binary "@$dir/doc/big" "127.0.0.1:$web/back"
 	}
-	# How many connections a pool keeps is chance.
+	# The number of connections that a pool keeps is random.
 	alike() { cmp -s <(census "$1" | no_sockets) <(no_sockets <"$dir/census.raw"); }
 	server_both_ways "$web" TERM /usr/sbin/apache2 -f "$dir/apache.conf" -DFOREGROUND
 	grep -qx 'Complete requests: *1000' "$dir/answers"
 	grep -qx 'Failed requests: *0' "$dir/answers"
-	# On its end it wakes its children by a request to itself.
+	# When apache ends, it wakes its children by a request to itself.
 	spans 'len([v for v in V if v.name != "OPTIONS"]) == 1002' \
 		'len([c for c in C if c.name != "OPTIONS"]) == 1001' "$children" \
 		'sum(bool(parent(c)) for c in C) > 900'
@@ -63,10 +60,10 @@ apache() { # MPM
 }
 no_sockets() { sed 's/socket: *//g; s/ $//'; }
 
-@test "apache2, prefork: a thousand requests through mod_proxy" { apache prefork; }
-@test "apache2, event: a thousand requests through mod_proxy" { apache event; }
+@test "apache2, prefork: a thousand requests through mod_proxy are answered, with their headers" { apache prefork; }
+@test "apache2, event: a thousand requests through mod_proxy are answered, with their headers" { apache event; }
 
-@test "haproxy: bytes go through a pipe, and are the same" {
+@test "haproxy: bytes that go through a pipe (splice) are the same" {
 	relay
 	as_nobody
 	cat >"$dir/haproxy.cfg" <<-C
@@ -96,7 +93,7 @@ no_sockets() { sed 's/socket: *//g; s/ $//'; }
 	spans 'len(V) == 5 and len(C) == 5' "$children"
 }
 
-@test "lighttpd: a file by sendfile, and as a proxy" {
+@test "lighttpd serves a file by sendfile and is a proxy, as without the library" {
 	relay
 	as_nobody
 	mkdir "$dir/doc"
@@ -122,7 +119,7 @@ no_sockets() { sed 's/socket: *//g; s/ $//'; }
 	spans 'len(V) == 6 and len(C) == 4' "$children"
 }
 
-@test "caddy, in Go: it is not seen, and not changed" {
+@test "caddy, in Go, is not seen by the library and works as before" {
 	relay
 	as_nobody
 	user+=(HOME="$dir")

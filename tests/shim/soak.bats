@@ -1,33 +1,31 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# soak.bats - the library for long: what it leaves behind.
+# soak.bats - the library over many processes: what remains of them.
 
-bats_require_minimum_version 1.5.0
 load ../bats/helpers
 setup() {
 	live_setup
 	shim_setup
 }
-teardown() { live_teardown; }
 
-# What the agent holds: descriptors, mappings of rings, kB. It has no descriptor of a ring, but
-# one of each process that has one.
+# Prints what the agent holds: descriptors, mappings of rings, kB. It has no descriptor of a ring, but
+# one of each process that has a ring.
 holds() {
 	echo "$(ls "/proc/$tracer/fd" | wc -l) $(grep -c memfd "/proc/$tracer/maps") \
 		$(awk '/VmRSS/ { print $2 }' "/proc/$tracer/status")"
 }
 
-# What the program holds: descriptors, mappings of rings, mappings in all.
+# Prints what the program holds: descriptors, mappings of rings, all mappings.
 app_holds() {
 	local app
 	app=$(pgrep -P "$tracer" forks)
 	echo "$(ls "/proc/$app/fd" | wc -l) $(grep -c otrace-ring "/proc/$app/maps") $(wc -l <"/proc/$app/maps")"
 }
 
-# Who has ended is looked after within 50 ms.
+# The agent releases what belongs to an ended process within 50 ms.
 no_rings() { [ "$(grep -c memfd "/proc/$tracer/maps")" -eq 0 ]; }
 
-@test "50,000 processes leave no descriptor, no memory, no ring behind" {
+@test "after 50,000 processes no descriptor, memory or ring of them remains" {
 	local n=${PROCESSES:-50000} shm
 	cc -O2 -o "$dir/forks" "$APPS/forks.c"
 	shm=$(ls /dev/shm | wc -l)
@@ -56,6 +54,6 @@ no_rings() { [ "$(grep -c memfd "/proc/$tracer/maps")" -eq 0 ]; }
 	[ "$app_maps2" -le $((app_maps + 4)) ]
 	[ "$fds2" -le $((fds + 2)) ]
 	[ "$maps2" -le $((maps + 2)) ]
-	[ "$rss2" -lt 45000 ] # what it keeps of processes for late children: no more of 150,000
+	[ "$rss2" -lt 45000 ] # what is kept of processes for late children does not grow with 150,000 of them
 	[ "$(ls /dev/shm | wc -l)" -le "$shm" ]
 }

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# suite.sh - what the scripts that run other people's suites share: sourced by them.
+# suite.sh - shared by the scripts that run the test suites of other projects; they source it.
 #
-# Each test of a suite runs without the library (raw) and with it (shim), and must come to
-# the same outcome; a test that fails in both is no concern of ours. A test that differs is
-# run again, three times each way: one that came to one of its raw outcomes with the
-# library is unsteady and named as such, any other difference, and any crash that is seen
-# with the library alone, is a fault. A test that asserts
-# each header its server received sees ours: the script names those (sees_header, a pattern),
-# and they must come to the same outcome under --no-inject.
+# Each test of a suite runs without the library (raw) and with it (shim), and must have
+# the same outcome; a test that fails in both is ignored. A test that differs is run again, three
+# times with and without the library: one that has one of its raw outcomes with the library, too, is
+# reported as unsteady; any other difference, and any crash that occurs with the library alone, is a
+# fault. A test that asserts each header that its server received sees the injected one: the script
+# names these tests (sees_header, a pattern), and they must have the same outcome under --no-inject.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck disable=SC2034 # for the scripts that source this file
@@ -16,7 +15,7 @@ top=$PWD
 cache=${OTRACE_CACHE:-/var/cache/otrace}/suites
 dir=$(mktemp -d "${TMPDIR:-/tmp}/otrace-suite.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
-# What is built anew meanwhile does not disturb.
+# A build at the same time does not change the files that are tested.
 mkdir "$dir/bin"
 cp "${OTRACE:-build/otrace}" "$(dirname "${OTRACE:-build/otrace}")/libotrace.so" "$dir/bin/"
 otrace=$dir/bin/otrace
@@ -28,7 +27,7 @@ suite_apt() { # SUITE: apt's configuration for the source packages of a Debian s
 	[ ! -e "$apt/done" ] || return 0
 	rm -rf "$apt"
 	mkdir -p "$apt/parts" "$apt/lists/partial"
-	# The deb lines of this machine, as they are, but for the type and the suite.
+	# The deb lines of this machine, with another type and suite.
 	for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.*; do
 		case $file in
 		*.sources) sed "s/^Types:.*/Types: deb-src/; s/^Suites: bookworm\b.*/Suites: $1/
@@ -109,7 +108,8 @@ suite_statuses() { # HOW LIST OUT
 	sort "$3.unsorted" >"$3"
 }
 
-# Runs a list both ways; says how many came to the same, and names each that did not.
+# Runs a list with and without the library; prints how many outcomes are the same, and the name of
+# each test whose outcome differs.
 suite_compare() { # TITLE LIST
 	local title=$1 list=$2 name rc=0
 	unsteady=0 headers=0
@@ -132,7 +132,7 @@ suite_one() { # NAME LIST: the line that runs one test
 	awk -F '\t' -v name="$1" '$1 == name' "$2"
 }
 
-suite_again() { # NAME LIST: 0 if with the library it comes to an outcome it has without
+suite_again() { # NAME LIST: 0 if an outcome with the library is one of those without
 	local name=$1 how=shim
 	[[ ! $name =~ $sees_header ]] || how=no-inject
 	suite_one "$name" "$2" >"$dir/one"

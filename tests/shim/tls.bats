@@ -1,22 +1,19 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# tls.bats - HTTPS as Ruby, PHP and Perl have it, raw and with the library.
+# tls.bats - HTTPS clients of Ruby, PHP and Perl without and with the library.
 #
 #	scripts/setup.sh programs && bats tests/shim/tls.bats
 
-bats_require_minimum_version 1.5.0
-load ../bats/helpers
 load ../bats/https
 setup() {
 	live_setup
 	shim_setup
 	https_setup
 }
-teardown() { live_teardown; }
 
 three='[s.name for s in S] == ["GET /a", "GET /b", "POST /p"]'
 
-@test "Ruby: Net::HTTP, on one connection" {
+@test "Ruby's Net::HTTP inside TLS gets one header per request on one connection" {
 	https
 	cat >"$dir/ask.rb" <<-R
 		require 'net/http'
@@ -33,7 +30,7 @@ three='[s.name for s in S] == ["GET /a", "GET /b", "POST /p"]'
 	spans "$three"
 }
 
-@test "PHP: its own streams" {
+@test "PHP's streams inside TLS get one header per request" {
 	https
 	cat >"$dir/ask.php" <<-P
 		<?php
@@ -64,7 +61,7 @@ php_curl() { # URL
 	P
 }
 
-@test "PHP: its extension curl, which it opens with RTLD_DEEPBIND" {
+@test "PHP's extension curl, which is opened with RTLD_DEEPBIND, gets one header per request" {
 	https
 	php_curl "https://localhost:$port"
 	both_ways php "$dir/curl.php"
@@ -72,7 +69,7 @@ php_curl() { # URL
 	spans "$three"
 }
 
-@test "PHP: its extension curl, by HTTP/2" {
+@test "PHP's extension curl gets one header per request by HTTP/2" {
 	local front
 	front=$(free_port)
 	https
@@ -86,7 +83,7 @@ php_curl() { # URL
 	spans 'S == []' 'len(P) == 1'
 }
 
-@test "Perl: HTTP::Tiny, LWP (IO::Socket::SSL)" {
+@test "Perl's HTTP::Tiny and LWP inside TLS (IO::Socket::SSL) get one header per request" {
 	https
 	export PERL_HASH_SEED=0 # the order of headers
 	both_ways perl -MHTTP::Tiny -e '

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs unit tests by name, and writes `NAME OUTCOME`, one a line, to the file $OUTCOMES.
-A test that hangs is an error after TEST_SECONDS; those behind it have their turn."""
+A test that hangs is an error after TEST_SECONDS; the next ones run all the same."""
 import os
 import signal
 import sys
@@ -22,7 +22,7 @@ class Result(unittest.TextTestResult):
 
     def startTest(self, test):
         super().startTest(test)
-        signal.setitimer(signal.ITIMER_REAL, TEST_SECONDS, 5)  # and again, where that is caught
+        signal.setitimer(signal.ITIMER_REAL, TEST_SECONDS, 5)  # again, if the test catches the signal
 
     def stopTest(self, test):
         signal.setitimer(signal.ITIMER_REAL, 0)

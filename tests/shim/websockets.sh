@@ -6,17 +6,17 @@
 #
 # The package on PyPI carries only the tests that need no socket, so the sources are those of
 # the Debian suite whose version has the connections of threads (sync) and of asyncio. Both
-# send and receive at once, which is what this suite is for.
+# send and receive at once, which the other suites do not.
 # shellcheck source=tests/shim/suite.sh
 . "$(dirname "$0")/suite.sh"
 src=$(suite_source python-websockets trixie)
 [ $# -gt 0 ] || set -- tests.{sync,asyncio}.test_{client,connection,server,messages} \
 	tests.legacy.test_{client_server,protocol} tests.test_cli
-# The suite waits for milliseconds, here for ten times as long: what a busy machine upsets, all
-# the same, is run again, alone.
+# The timeouts of the suite are milliseconds; here they are ten times as long. Tests that fail on a
+# busy machine are run again, alone.
 export PYTHONPATH=$src/src:$src WEBSOCKETS_TESTS_TIMEOUT_FACTOR=10
 
-# Read by suite_again: it asserts each header that its server received.
+# Read by suite_again: this test asserts each header that its server received.
 # shellcheck disable=SC2034
 sees_header='\.test_protocol_headers$'
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# agent.sh [SECONDS] - the agent under ThreadSanitizer while it works as hard as it can: library
-# and probes at once, two exporters, a recording, a load that fills its queues, processes
-# that come and go. Needs root.
+# agent.sh [SECONDS] - the agent under ThreadSanitizer with all of its work at once: library and
+# probes, two exporters, a recording, a load that fills its queues, processes with a short
+# life. Needs root.
 #
-# Ends with 1 and the reports where there is one.
+# If there are reports, prints them and exits 1.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-10}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/otrace-tsan.XXXXXX")
 nginx_pid=
-trap 'cat "$dir"/report* 2>/dev/null; [ -z "$nginx_pid" ] || kill "$nginx_pid" 2>/dev/null; rm -rf "$dir"' EXIT
+trap 'cat "$dir"/report* 2>/dev/null || true; [ -z "$nginx_pid" ] || kill "$nginx_pid" 2>/dev/null; rm -rf "$dir"' EXIT
 make -s -j2 SAN=thread
 cp build/libotrace.so build-tsan/
 

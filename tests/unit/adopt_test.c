@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
 // needs: preload/base/shim.c preload/base/real.c preload/base/find.c
+// needs: tests/unit/shim_fakes.c
 /* adopt_test.c - an agent finds the ring of a process that carries the library: it reads a ring
  * that has no reader, and accepts no forged one. */
 
@@ -142,11 +143,11 @@ static void what_lay_in_it(void **state)
 	fd = kept;
 	otr_shims_close(&shims);
 	reported_ns = 0;
-	tells_at_ring(5);
+	emit_at_ring(5);
 	assert_int_equal(finds(fd, (uint32_t)getpid(), otr_now()), OTR_ADOPT_TAKEN);
 	otr_shims_drain(later, otr_now(), came, NULL);
 	assert_int_equal(reported_ns, 0);
-	tells_at_ring(6);
+	emit_at_ring(6);
 	otr_shims_drain(later, otr_now(), came, NULL);
 	assert_int_equal(reported_ns, 6);
 }

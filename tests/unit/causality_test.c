@@ -2,7 +2,7 @@
 /*
  * causality_test.c - the rules of causality (R1 to R10), on short sequences of events.
  *
- * A sequence is a line of steps. For each request that is sent, `claims` has one letter: the inbound
+ * A sequence is a line of steps. For each request that is sent, `claims` has one character: the inbound
  * connection that is claimed as its parent, '-' for none.
  *
  *	a< a> ax    a request arrives on inbound connection a (to d); is answered; is closed
@@ -43,7 +43,7 @@ struct world {
 	char last[2][4];	   /* direction of the last bytes: '<' or '>' */
 	struct otr_look looks[4];
 	uint32_t moved[2][4]; /* bytes of each connection: sent, received */
-	struct otr_notify_token box;
+	struct otr_notify_token token;
 	uint64_t now, place;
 	int self, nonblock;
 	char claims[16];
@@ -77,7 +77,7 @@ static void request(struct world *w, int i)
 		return;
 	}
 	w->last[0][i] = '<';
-	otr_r1_first(st, &w->proc, &w->exchs[i], &ref, exch_of(w, st->mine.conn), w->nonblock,
+	otr_r1_first(st, &w->proc, &w->exchs[i], &ref, exch_of(w, st->last_read.conn), w->nonblock,
 		     w->self, w->now);
 }
 
@@ -141,12 +141,13 @@ static void wait_found(struct world *w, int n)
 	otr_r5_wait(st, exch_of(w, st->turn.conn), -1, n, w->now);
 }
 
-static void letter(struct world *w, char way)
+static void notify(struct world *w, char dir)
 {
-	if (way == '>')
-		otr_r9_write(fresh(w), &w->box, w->now);
+	if (dir == '>')
+		otr_r9_write(fresh(w), &w->token, w->now);
 	else
-		otr_r9_read(fresh(w), &w->proc, &w->box, exch_of(w, w->box.from.conn), 99, w->now);
+		otr_r9_read(fresh(w), &w->proc, &w->token, exch_of(w, w->token.from.conn), 99,
+			    w->now);
 }
 
 static void wake(struct world *w, int i, int asking)
@@ -242,7 +243,7 @@ static void step(struct world *w, const char *s)
 	else if (*s == 'p')
 		otr_r5_one(self(w), w->now);
 	else if (*s == 'L')
-		letter(w, what);
+		notify(w, what);
 	else if (*s == 's')
 		w->self = what - '0';
 	else if (*s == 'k')
@@ -290,7 +291,7 @@ struct tale {
 	const char *what, *steps, *claims;
 };
 
-static const struct tale tales[] = {
+static const struct tale stories[] = {
 	/* R1 */
 	{"reads, then asks", "a< 1>", "a"},
 	{"reads in two, then asks", "a< a< 1>", "a"},
@@ -300,7 +301,7 @@ static const struct tale tales[] = {
 	{"a second request on the same connection", "a< 1> a> a< 2>", "aa"},
 	/* R2 */
 	{"blocked in its own call", "a< 1> 1< 1>", "aa"},
-	{"an answer tells a loop whose turn it is", "D w a< 1> w b< 2> w 1< 3>", "aba"},
+	{"an answer shows a loop whose turn it is", "D w a< 1> w b< 2> w 1< 3>", "aba"},
 	{"so does each read of it", "D w a< 1> w b< 2> w 1< w 1< 3>", "aba"},
 	{"an answer to nobody", "D 1> w a< 1< 2>", "--"},
 	{"an answer for what is over", "D w a< 1> w a> w b< w 1< 2>", "a-"},
@@ -339,6 +340,7 @@ static const struct tale tales[] = {
 	/* timers */
 	{"before a timer is due", "D w a< 1> w b< 2> w9 1< 3>", "aba"},
 	{"a timer may be what runs", "D w a< 1> w b< 2> w9 1< +9 3>", "ab-"},
+	{"a timer of 7.1 ms, for which CPython waits 9 ms", "D w a< 1> w b< 2> w9 1< +7 3>", "ab-"},
 	{"but not while an event waits", "D w a< w b< 2> w9 +9 3>", "b-"},
 	{"a wait ran out", "D w a< 1> w b< 2> wx 1< 3>", "ab-"},
 	{"a timeout counts from the loop's clock, which is read before timers",
@@ -401,11 +403,11 @@ static const struct tale tales[] = {
 	{"closed behind its thread", "a< k1 ax s1 1>", "-"},
 	{"a closed connection forgets", "D w a< 1c 1x w b< 1>", "b"},
 	/* R9, by a notify token */
-	{"a letter", "a< L> s1 L< 1>", "a"},
+	{"a notify token", "a< L> s1 L< 1>", "a"},
 	{"letters of two", "a< L> s1 b< L> s2 L< 1>", "-"},
-	{"a letter of nobody", "s1 L> s0 a< L> s2 L< 1>", "-"},
-	{"a letter while two are open", "a< L> s1 b< s2 L< 1>", "-"},
-	{"a letter is read once", "a< L> s1 L< s2 L< 1>", "-"},
+	{"a notify token of nobody", "s1 L> s0 a< L> s2 L< 1>", "-"},
+	{"a notify token while two are open", "a< L> s1 b< s2 L< 1>", "-"},
+	{"a notify token is read once", "a< L> s1 L< s2 L< 1>", "-"},
 	/* R10 */
 	{"who looks at a connection is about to use it", "a< 1? s1 1>", "a"},
 	{"a claim is used once", "a< 1? s1 1> 1< s2 1>", "a-"},
@@ -423,16 +425,16 @@ static const struct tale tales[] = {
 	{"born says nothing", "G a< 1c s1 b< 1>", "b"},
 };
 
-static void all_tales(void **state)
+static void all_stories(void **state)
 {
 	struct world w;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(tales) / sizeof(*tales); i++) {
-		emit(&w, tales[i].steps);
-		if (strcmp(w.claims, tales[i].claims))
-			fail_msg("%s: %s gave %s, not %s", tales[i].what, tales[i].steps, w.claims,
-				 tales[i].claims);
+	for (size_t i = 0; i < sizeof(stories) / sizeof(*stories); i++) {
+		emit(&w, stories[i].steps);
+		if (strcmp(w.claims, stories[i].claims))
+			fail_msg("%s: %s gave %s, not %s", stories[i].what, stories[i].steps,
+				 w.claims, stories[i].claims);
 	}
 }
 
@@ -465,7 +467,7 @@ static void doubt(void **state)
 }
 
 /* What connect() remembered has a test, and a belief, of its own. */
-static void born_is_apart(void **state)
+static void born_has_a_doubt_of_its_own(void **state)
 {
 	struct world w;
 
@@ -529,7 +531,7 @@ static void probation_ends(void **state)
 }
 
 /* After enough wake-ups a pool is believed; a lock that is handed on is none. */
-static void relays_end(void **state)
+static void a_pool_is_believed_after_enough_plain_wake_ups(void **state)
 {
 	struct world w;
 
@@ -550,9 +552,12 @@ static void relays_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_tales),	 cmocka_unit_test(doubt),
-		cmocka_unit_test(mux),		 cmocka_unit_test(probation_ends),
-		cmocka_unit_test(born_is_apart), cmocka_unit_test(relays_end),
+		cmocka_unit_test(all_stories),
+		cmocka_unit_test(doubt),
+		cmocka_unit_test(mux),
+		cmocka_unit_test(probation_ends),
+		cmocka_unit_test(born_has_a_doubt_of_its_own),
+		cmocka_unit_test(a_pool_is_believed_after_enough_plain_wake_ups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

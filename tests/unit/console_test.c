@@ -220,7 +220,7 @@ static void never_exceeds_the_width(void **state)
 	}
 }
 
-static void tells_orphans_and_far_parents(void **state)
+static void reports_orphans_and_far_parents(void **state)
 {
 	struct bench *b = *state;
 
@@ -284,7 +284,7 @@ static void limits_a_flood(void **state)
 	compare("flood", written(b));
 }
 
-static void tells_losses_at_most_every_ten_seconds(void **state)
+static void reports_losses_at_most_every_ten_seconds(void **state)
 {
 	struct bench *b = *state;
 
@@ -302,7 +302,7 @@ static void tells_losses_at_most_every_ten_seconds(void **state)
 	assert_non_null(strstr(written(b), "LOST     5 events (ring)"));
 }
 
-static void tells_whose_loss_it_is(void **state)
+static void reports_whose_loss_it_is(void **state)
 {
 	struct bench *b = *state;
 
@@ -488,7 +488,7 @@ int main(void)
 		T(prints_json),
 		T(knows_a_file_from_a_terminal),
 		T(never_exceeds_the_width),
-		T(tells_orphans_and_far_parents),
+		T(reports_orphans_and_far_parents),
 		T(draws_a_script),
 		T(limits_a_flood),
 		T(sums_up),
@@ -496,9 +496,9 @@ int main(void)
 		T(begins_on_a_fresh_line),
 		T(folds_what_is_large),
 		T(shows_hostile_bytes_escaped),
-		T(tells_losses_at_most_every_ten_seconds),
+		T(reports_losses_at_most_every_ten_seconds),
 		T(forgets_what_never_ends),
-		T(tells_whose_loss_it_is),
+		T(reports_whose_loss_it_is),
 		T(shares_are_bounded),
 	};
 

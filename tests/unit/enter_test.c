@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/trace/enter.c
+// needs: tests/unit/shim_fakes.c
 /* enter_test.c - a thread enters the library: what it may do there, and what it gives back. */
 
 #include <setjmp.h>
@@ -27,16 +28,6 @@ static struct otr_self self;
 static struct otr_fd fd;
 static uint8_t alive;
 static int offers;
-
-uint64_t otr_clock_ns(void)
-{
-	return 1;
-}
-
-int otr_on_other_stack(void)
-{
-	return 0;
-}
 
 struct otr_self *otr_self_now(void)
 {
@@ -77,10 +68,6 @@ void otr_ring_forked(void)
 }
 
 void otr_ring_unmap_parents(void)
-{
-}
-
-void otr_mark_propagates(void)
 {
 }
 
@@ -129,7 +116,7 @@ static void no_connection_is_held_during_an_offer(void **state)
 }
 
 /* Such a child asks the kernel for threads of its own process, not of its parent's. */
-static void a_child_that_is_not_followed(void **state)
+static void a_child_that_is_not_traced_has_threads_of_its_own(void **state)
 {
 	(void)state;
 	otr_shim.pid = 1;
@@ -147,7 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(no_connection_is_held_during_an_offer),
-		TEST(a_child_that_is_not_followed),
+		TEST(a_child_that_is_not_traced_has_threads_of_its_own),
 	};
 
 	return cmocka_run_group_tests_name("enter", tests, NULL, NULL);

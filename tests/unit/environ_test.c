@@ -53,7 +53,7 @@ static void only_a_sound_traceparent_is_followed(void **state)
 	assert_int_equal(span[7], 0x31);
 }
 
-static void what_a_process_was_told(void **state)
+static void a_process_reads_its_variables(void **state)
 {
 	const char *none[] = {"PATH=/bin", "XTRACEPARENT=00-" T "-" S "-01", NULL};
 	const char *all[] = {"TRACEPARENT=00-" T "-" S "-01", "TRACESTATE=a=1",
@@ -72,7 +72,7 @@ static void what_a_process_was_told(void **state)
 	assert_false(otr_run_is_over(&st, 1, 1));
 }
 
-static void what_run_said_ends(void **state)
+static void the_span_of_run_expires(void **state)
 {
 	const char *alone[] = {"TRACEPARENT=00-" T "-" S "-01",
 			       "OTRACE_RUN=" S "-" Z "-00000000000003e8", NULL};
@@ -99,7 +99,7 @@ static void a_copy_replaces_ours_and_nothing_else(void **state)
 			     "BAGGAGE=old", "TRACESTATE=old", "A=1",
 			     NULL};
 	char *copy[sizeof(env) / sizeof(env[0]) + 4];
-	struct otr_carry carry = {.says = 1};
+	struct otr_carry carry = {.has_trace = 1};
 	uint8_t trace[16] = {0x0a}, span[8] = {0xb7};
 
 	(void)state;
@@ -129,7 +129,7 @@ static void a_copy_without_the_library_is_the_same_for_the_rest(void **state)
 	assert_null(copy[2]);
 }
 
-static void what_the_agent_is_told_of_the_environment(void **state)
+static void some_variables_go_to_the_agent(void **state)
 {
 	static const char parent[] = "TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-"
 				     "b7ad6b7169203331-01";
@@ -213,11 +213,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_a_sound_traceparent_is_followed),
-		cmocka_unit_test(what_a_process_was_told),
-		cmocka_unit_test(what_run_said_ends),
+		cmocka_unit_test(a_process_reads_its_variables),
+		cmocka_unit_test(the_span_of_run_expires),
 		cmocka_unit_test(a_copy_replaces_ours_and_nothing_else),
 		cmocka_unit_test(a_copy_without_the_library_is_the_same_for_the_rest),
-		cmocka_unit_test(what_the_agent_is_told_of_the_environment),
+		cmocka_unit_test(some_variables_go_to_the_agent),
 		cmocka_unit_test(only_our_library_is_taken_out),
 		cmocka_unit_test(too_many_entries_are_not_copied),
 		cmocka_unit_test(functions_are_found_as_dlsym_finds_them),

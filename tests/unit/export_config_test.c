@@ -206,7 +206,7 @@ static void decodes_headers(void **state)
 	}
 }
 
-static void tells_host_and_port(void **state)
+static void reports_host_and_port(void **state)
 {
 	char host[16];
 	uint16_t port;
@@ -274,7 +274,7 @@ static const char *note(struct otr_health *he, struct otr_buf *out, enum otr_pus
 
 #define WHERE "export to http://127.0.0.1:4318/v1/traces (from " BASE "): "
 
-static void tells_news_only(void **state)
+static void reports_news_only(void **state)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
 	static const char why[] = "connection refused\nNothing listens on port 4318 here.";
@@ -312,10 +312,10 @@ int main(void)
 		cmocka_unit_test_setup(reads_the_variables, clean),
 		cmocka_unit_test_setup(no_message_holds_a_password, clean),
 		cmocka_unit_test_setup(decodes_headers, clean),
-		cmocka_unit_test_setup(tells_host_and_port, clean),
+		cmocka_unit_test_setup(reports_host_and_port, clean),
 		cmocka_unit_test_setup(reads_the_bounds_of_a_queue, clean),
 		cmocka_unit_test(waits_longer_and_longer),
-		cmocka_unit_test(tells_news_only),
+		cmocka_unit_test(reports_news_only),
 	};
 
 	return cmocka_run_group_tests_name("export_config", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/base/fd.c preload/base/alloc.c preload/base/header_slot.c preload/base/hold.c
 // needs: preload/trace/conn.c
+// needs: tests/unit/shim_fakes.c
 /* fd_test.c - a socket with several numbers: one of them keeps the state, and another one takes
  * it over when that is closed. */
 
@@ -36,11 +37,6 @@ static struct otr_self self;
 static int numbers[3];	  /* of one socket */
 static int n_closed, why; /* CONN_CLOSE that were emitted, and the error of the last */
 
-uint64_t otr_clock_ns(void)
-{
-	return 1;
-}
-
 struct otr_self *otr_self_now(void)
 {
 	return &self;
@@ -51,28 +47,12 @@ const struct otr_self *otr_self_peek(void)
 	return &self;
 }
 
-int otr_has_ended(int32_t tid)
-{
-	(void)tid;
-	return 0;
-}
-
 int otr_is_single_threaded(void)
 {
 	return 1;
 }
 
-void otr_count(enum otr_shim_count what)
-{
-	(void)what;
-}
-
 void otr_rules_closed(struct otr_fd *f)
-{
-	(void)f;
-}
-
-void otr_end_runs(struct otr_fd *f)
 {
 	(void)f;
 }
@@ -124,7 +104,7 @@ static int begin(void **state)
 	return close(door);
 }
 
-static void one_number_has_the_state(void **state)
+static void one_number_of_a_socket_keeps_the_state(void **state)
 {
 	struct otr_fd *f = look(numbers[0]);
 
@@ -143,19 +123,19 @@ static void one_number_has_the_state(void **state)
 
 /* The messages of TLS are followed in an upper layer, which goes along. What the heir's number
  * has of an older connection is gone. */
-static void the_upper_layer_goes_along(void **state)
+static void the_upper_layer_moves_with_the_state(void **state)
 {
 	struct otr_fd *f = look(numbers[0]), *heir = otr_fd_slot(numbers[2]);
 
 	(void)state;
-	f->opaque = 1;
+	f->has_upper = 1;
 	(f + OTR_FD_PAGE)->inode = f->inode;
 	(f + OTR_FD_PAGE)->dirs[OTR_DIR_OUT].total = 50;
 	(heir + OTR_FD_PAGE)->inode = 4711;
 	(heir + OTR_FD_PAGE)->connected_by = 1;
 	shut(numbers[0]);
 	assert_ptr_equal(look(numbers[2]), heir);
-	assert_int_equal(heir->opaque, 1);
+	assert_int_equal(heir->has_upper, 1);
 	assert_int_equal((heir + OTR_FD_PAGE)->inode, heir->inode);
 	assert_int_equal((heir + OTR_FD_PAGE)->dirs[OTR_DIR_OUT].total, 50);
 	assert_int_equal((heir + OTR_FD_PAGE)->connected_by, 0);
@@ -165,32 +145,32 @@ static void the_upper_layer_goes_along(void **state)
 
 /* A thread is in a call that sends a header while the number that keeps the state is closed: it
  * finds the state, and the header's slot becomes free. */
-static void a_call_finds_the_heir(void **state)
+static void a_call_finds_the_state_after_its_number_was_closed(void **state)
 {
 	struct otr_fd *f = look(numbers[0]);
 	uint64_t inode = f->inode;
-	uint32_t life = f->life;
+	uint32_t gen = f->gen;
 
 	(void)state;
 	f->senders = 1;
 	assert_non_null(otr_header_claim(f));
 	shut(numbers[0]);
-	f = otr_fd_heir(f, inode, &life);
+	f = otr_fd_heir(f, inode, &gen);
 	assert_non_null(f);
 	assert_ptr_equal(f, look(numbers[2]));
-	assert_int_equal(life, f->life);
+	assert_int_equal(gen, f->gen);
 	assert_int_equal(f->senders, 1);
 	assert_int_not_equal(f->header, 0);
-	otr_header_orphan(f, life, 0, 0);
+	otr_header_set_unsent_unheld(f, gen, 0, 0);
 	assert_int_equal(f->header, 0);
 	assert_int_equal(headers[0].taken, 0);
 	shut(numbers[2]);
 	shut(numbers[1]);
-	assert_null(otr_fd_heir(f, inode, &life));
+	assert_null(otr_fd_heir(f, inode, &gen));
 }
 
 /* As long as one number is open, the connection goes on, in whatever order they are closed. */
-static void the_last_of_three_closes_it(void **state)
+static void the_connection_ends_with_its_last_number(void **state)
 {
 	static const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
 					{1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
@@ -226,8 +206,10 @@ static void the_highest_number_is_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(one_number_has_the_state),	  TEST(the_upper_layer_goes_along),
-		TEST(a_call_finds_the_heir),	  TEST(the_last_of_three_closes_it),
+		TEST(one_number_of_a_socket_keeps_the_state),
+		TEST(the_upper_layer_moves_with_the_state),
+		TEST(a_call_finds_the_state_after_its_number_was_closed),
+		TEST(the_connection_ends_with_its_last_number),
 		TEST(the_highest_number_is_kept),
 	};
 

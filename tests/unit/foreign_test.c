@@ -132,7 +132,7 @@ static void say_undone(void *io)
 	assert_int_equal(write(w->undone, &c, 1), 1);
 }
 
-static void who_waits_for_ever_is_left_behind(void **state)
+static void a_read_that_blocks_is_left_behind(void **state)
 {
 	int go[2], undone[2];
 	struct wait w;
@@ -310,7 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_regular_files),
 		cmocka_unit_test(lines_are_bounded),
-		cmocka_unit_test(who_waits_for_ever_is_left_behind),
+		cmocka_unit_test(a_read_that_blocks_is_left_behind),
 		cmocka_unit_test(a_worker_is_kept_until_it_is_ended_or_stuck),
 		cmocka_unit_test(executables_are_read_to_a_bound),
 	};

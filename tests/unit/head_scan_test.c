@@ -86,7 +86,7 @@ static void compare(const char *text, size_t len)
 	enum otr_head is = by_bytes(text, len, len, &t), was = by_bytes(text, len, 1, &want);
 
 	if (is != was || t.state != want.state || t.left != want.left ||
-	    (t.state != OTR_BOUNDARY_OPAQUE && t.is_head != want.is_head))
+	    (t.state != OTR_BOUNDARY_UNKNOWN && t.is_head != want.is_head))
 		fail_msg("%d, not %d; state %d, not %d: %.*s", is, was, t.state, want.state,
 			 (int)len, text);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/parse/env_lists.c preload/trace/header.c preload/parse/inject.c preload/parse/head_scan.c
 // needs: preload/parse/environ.c preload/base/inbound.c
+// needs: tests/unit/shim_fakes.c
 /* header_test.c - which trace and which span an injected header names, and whether it is
  * sampled. */
 
@@ -38,30 +39,11 @@ static struct otr_inbound *served; /* the inbound exchange of connection 4 */
 static struct otr_fd fd;
 static char text[OTR_HEADER_MAX + 1];
 
-uint64_t otr_clock_ns(void)
-{
-	return 1;
-}
-
 static const struct otr_self *me; /* a thread */
 
 const struct otr_self *otr_self_peek(void)
 {
 	return me;
-}
-
-int otr_on_other_stack(void)
-{
-	return 0;
-}
-
-void *otr_alloc_once(void *place, size_t size)
-{
-	void **at = place;
-
-	if (!*at)
-		*at = calloc(1, size);
-	return *at;
 }
 
 static int begin(void **state)
@@ -166,24 +148,24 @@ static void the_threads_of_a_loop_name_a_trace(void **state)
 	(void)state;
 	is_of_a_pool();
 	assert_int_equal(asks_without(), 0); /* no probes */
-	ring.late = 1;
+	ring.late_evidence = 1;
 	assert_int_equal(asks_without(), 0);
 }
 
 /* Late evidence may show for which request a pool works; after a number of calls without any, it
  * is not expected. */
-static void a_pool_names_none_while_it_is_told_of(void **state)
+static void a_pool_names_no_span_while_the_kernel_reports_its_work(void **state)
 {
 	(void)state;
 	is_of_a_pool();
-	ring.late = 1;
-	otr_may_sleep();
+	ring.late_evidence = 1;
+	otr_reader_blocks();
 	assert_int_equal(asks_without(), 512);
 	assert_int_equal(asks_without(), 0);
-	ring.late = 2;
+	ring.late_evidence = 2;
 	assert_int_equal(asks_without(), 4096);
 	otr_shim.pid++;
-	ring.late = 3; /* late evidence came, of any strand */
+	ring.late_evidence = 3; /* late evidence came, of any strand */
 	assert_string_equal(asks(), "");
 	otr_shim.proc.open = 0; /* no request is open */
 	assert_int_equal(strlen(asks()), 70);
@@ -197,7 +179,7 @@ static uint8_t flag(void)
 }
 
 /* Where a trace begins, its id alone decides whether it is sampled. */
-static void a_share_of_traces(void **state)
+static void the_trace_id_decides_the_flag(void **state)
 {
 	uint8_t id[16];
 	size_t sampled = 0;
@@ -225,7 +207,7 @@ static void a_share_of_traces(void **state)
 	assert_int_equal(flag(), 0);
 }
 
-static void what_came_in_is_respected(void **state)
+static void the_trace_and_flag_of_the_request_are_passed_on(void **state)
 {
 	(void)state;
 	serves(WITH, 0);
@@ -238,7 +220,7 @@ static void what_came_in_is_respected(void **state)
 
 /* The next request of the connection was read between R4 and the header: its ids are not those of
  * the parent that the record names, so no header goes in. */
-static void of_a_request_that_is_over(void **state)
+static void a_request_that_is_over_gives_no_header(void **state)
 {
 	(void)state;
 	served->exch.pos = fd.cause.parent.pos = 100;
@@ -252,7 +234,7 @@ static void of_a_request_that_is_over(void **state)
 }
 
 /* A request that is shed has no span: the header names the nearest span that is emitted. */
-static void of_what_is_shed(void **state)
+static void a_shed_request_names_the_span_above(void **state)
 {
 	(void)state;
 	fd.shed_next = 1;
@@ -267,7 +249,7 @@ static void of_what_is_shed(void **state)
 	assert_string_equal(asks(), "");
 }
 
-static void in_the_trace_it_was_started_in(void **state)
+static void without_a_request_the_header_names_the_run(void **state)
 {
 	static char parent[] = "TRACEPARENT=00-" TRACE "-" ABOVE "-01";
 	static char run[] = "OTRACE_RUN=" ABOVE "-00f067aa0ba902b7-7fffffffffffffff";
@@ -287,7 +269,7 @@ static void in_the_trace_it_was_started_in(void **state)
 
 /* Hosts excluded by the environment or by the agent; and the port that is meant if none is
  * written. */
-static void hosts_that_get_none(void **state)
+static void excluded_hosts_get_no_header(void **state)
 {
 	static const char named[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 	static const char nameless[] = "GET / HTTP/1.0\r\n\r\n";
@@ -314,14 +296,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(lists_stay_within_the_limits_of_servers),
-		TEST(a_share_of_traces),
+		TEST(the_trace_id_decides_the_flag),
 		TEST(the_threads_of_a_loop_name_a_trace),
-		TEST(a_pool_names_none_while_it_is_told_of),
-		TEST(what_came_in_is_respected),
-		TEST(of_a_request_that_is_over),
-		TEST(of_what_is_shed),
-		TEST(in_the_trace_it_was_started_in),
-		TEST(hosts_that_get_none),
+		TEST(a_pool_names_no_span_while_the_kernel_reports_its_work),
+		TEST(the_trace_and_flag_of_the_request_are_passed_on),
+		TEST(a_request_that_is_over_gives_no_header),
+		TEST(a_shed_request_names_the_span_above),
+		TEST(without_a_request_the_header_names_the_run),
+		TEST(excluded_hosts_get_no_header),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

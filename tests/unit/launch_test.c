@@ -18,7 +18,7 @@
 #define TOGETHER_NS (30 * OTR_NS_PER_S)
 
 /* To attach the probes may take long: the time of the run begins when the program is started. */
-static void its_time_begins_when_it_does(void **state)
+static void the_run_begins_when_the_program_starts(void **state)
 {
 	struct otr_launch_root root;
 	uint64_t between;
@@ -35,7 +35,7 @@ static void its_time_begins_when_it_does(void **state)
 	assert_true(strtoull(getenv("OTRACE_RUN") + 34, NULL, 16) >= between + TOGETHER_NS);
 }
 
-static void what_was_above_it_is_named(void **state)
+static void the_outer_trace_is_named(void **state)
 {
 	struct otr_launch_root root;
 
@@ -52,8 +52,8 @@ static void what_was_above_it_is_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(its_time_begins_when_it_does),
-		cmocka_unit_test(what_was_above_it_is_named),
+		cmocka_unit_test(the_run_begins_when_the_program_starts),
+		cmocka_unit_test(the_outer_trace_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,14 +89,15 @@ static void console_text(struct otr_buf *out, struct otr_span *sp, int format)
 static void outputs(struct otr_buf *out, struct otr_span *sp)
 {
 	const struct otr_span *one = sp;
+	const struct otr_attr *at;
 
 	otr_buf_slice(out, sp->name);
 	otr_buf_byte(out, '\n');
 	otr_buf_slice(out, sp->status_text);
-	for (uint16_t i = 0; i < sp->n_attrs; i++)
-		if (sp->attrs[i].type == OTR_ATTR_STRING) {
+	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
+		if (at->type == OTR_ATTR_STRING) {
 			otr_buf_str(out, "\n");
-			otr_buf_slice(out, sp->attrs[i].string);
+			otr_buf_slice(out, at->string);
 		}
 	otr_buf_byte(out, '\n');
 	assert_int_equal(otr_otlp_json_line(out, &one, 1), 0);
@@ -373,7 +374,7 @@ static const char *const keys[] = {
 #define FIRST_WITHOUT_A_KEY 27
 
 /* Appends a word that announces a secret, and the secret, in one value. */
-static void told(struct otr_buf *out)
+static void announced(struct otr_buf *out)
 {
 	static const char *const words[] = {"token", "my password is", "Secret", "\uff54oken", "api key 1"};
 	static const char *const gaps[] = {" ", "+", "%20", "%2520", "%3D", ": ", ",", "%E3%80%80"};
@@ -435,7 +436,7 @@ static void query(struct otr_buf *out)
 	token(text, sizeof(text));
 	switch (pick(7)) {
 	case 6:
-		told(out);
+		announced(out);
 		break;
 	case 0:
 		otr_buf_printf(out, "q=%s", text);

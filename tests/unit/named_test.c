@@ -92,7 +92,7 @@ static void a_run_that_was_named_is_a_span(void **state)
 
 /* The run's span is emitted, as it was used as a parent; but after a minute no more exchanges
  * join its trace. */
-static void a_run_of_a_minute_takes_no_more(void **state)
+static void after_a_minute_no_exchange_joins_the_run(void **state)
 {
 	struct end cl = tcp_client(101, 20, 2);
 	struct story s;
@@ -138,7 +138,7 @@ static void a_proxy(struct story *s, uint32_t tgid, uint64_t late_ns)
 	assert_int_equal(s->n, 3);
 }
 
-static void who_read_our_header_passed_it_on(void **state)
+static void a_proxy_that_passes_our_header_on_is_the_parent(void **state)
 {
 	const struct otr_span *in;
 	struct story s;
@@ -162,7 +162,7 @@ static void who_read_our_header_passed_it_on(void **state)
 }
 
 /* The records of the client come last: its process has just begun. */
-static void who_asked_is_known_last(void **state)
+static void records_of_the_client_may_come_last(void **state)
 {
 	struct end c1 = tcp_client(100, 20, 1), s1 = tcp_server(101, 30, 1);
 	struct end c2 = tcp_client(102, 30, 2);
@@ -196,9 +196,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_header_names_the_run),
 		cmocka_unit_test(a_run_that_was_named_is_a_span),
-		cmocka_unit_test(a_run_of_a_minute_takes_no_more),
-		cmocka_unit_test(who_asked_is_known_last),
-		cmocka_unit_test(who_read_our_header_passed_it_on),
+		cmocka_unit_test(after_a_minute_no_exchange_joins_the_run),
+		cmocka_unit_test(records_of_the_client_may_come_last),
+		cmocka_unit_test(a_proxy_that_passes_our_header_on_is_the_parent),
 	};
 
 	return cmocka_run_group_tests_name("named", tests, NULL, NULL);

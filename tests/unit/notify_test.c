@@ -4,6 +4,7 @@
 // needs: preload/base/shim.c preload/base/real.c preload/base/next.c preload/base/find.c
 // needs: preload/parse/iov.c preload/parse/inject.c preload/parse/head_scan.c
 // needs: preload/parse/request_boundary.c
+// needs: tests/unit/shim_fakes.c
 /* notify_test.c - calls on an eventfd or a pipe, whose number another thread holds. */
 
 #include <setjmp.h>
@@ -33,6 +34,7 @@
 #include "preload/trace/io.h"
 #include "preload/trace/layer.h"
 #include "preload/trace/shed.h"
+#include "preload/trace/unsent.h"
 #include "preload/trace/user_copy.h"
 
 static struct otr_self self = {.tid = 9};
@@ -58,38 +60,9 @@ void otr_leave(struct otr_self *s)
 	otr_hold_release(s);
 }
 
-int otr_has_ended(int32_t tid)
-{
-	(void)tid;
-	return 0;
-}
-
-int otr_is_single_threaded(void)
-{
-	return 0;
-}
-
 int otr_ring_ready(void)
 {
 	return 0;
-}
-
-int otr_ring_is_behind(void)
-{
-	return 0;
-}
-
-void otr_mark_propagates(void)
-{
-}
-
-void otr_may_sleep(void)
-{
-}
-
-void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov, int n)
-{
-	(void)sv, (void)f, (void)iov, (void)n;
 }
 
 /* No call of this test is on a socket: these are not reached. */
@@ -99,26 +72,15 @@ int otr_tls_inside(const struct otr_self *s)
 	return 0;
 }
 
-int otr_tls_below(struct otr_self *s, int fd, struct otr_fd *f, const struct iovec *iov, int n)
+int otr_ciphertext_is(struct otr_self *s, int fd, struct otr_fd *f, const struct iovec *iov, int n)
 {
 	(void)s, (void)fd, (void)f, (void)iov, (void)n;
 	fail();
 	return 0;
 }
 
-struct otr_fd *otr_fd_upper(struct otr_fd *f)
-{
-	return f;
-}
-
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
-{
-	(void)fd;
-	return f;
-}
-
 size_t otr_decide(struct otr_self *s, const struct otr_out *o, struct otr_fd *f, uint64_t now,
-		  struct otr_seen *seen, struct otr_header **header)
+		  struct otr_out_view *seen, struct otr_header **header)
 {
 	(void)s, (void)o, (void)f, (void)now, (void)seen, (void)header;
 	fail();
@@ -138,12 +100,6 @@ void otr_not_moved(struct otr_self *s, int fd, struct otr_fd *f, int dir, ssize_
 	fail();
 }
 
-int otr_will_shed(const struct otr_fd *f, int dir)
-{
-	(void)f, (void)dir;
-	return 0;
-}
-
 int otr_ask_is_shed(const struct otr_self *s, const struct otr_fd *f)
 {
 	(void)s, (void)f;
@@ -157,7 +113,7 @@ int otr_shed_moved(struct otr_self *s, struct otr_fd *f, int dir, uint64_t moved
 	return 0;
 }
 
-int otr_out_first(int fd, int is_message, int flags)
+int otr_unsent_send(int fd, int is_message, int flags)
 {
 	(void)fd, (void)is_message, (void)flags;
 	return 0;
@@ -175,11 +131,6 @@ int otr_copy_read(const struct otr_copy *c, struct iovec *iov, size_t moved)
 {
 	(void)c, (void)iov, (void)moved;
 	return 0;
-}
-
-void otr_copy_free(struct otr_copy *c)
-{
-	(void)c;
 }
 
 static ssize_t make_call(const struct otr_out *o)

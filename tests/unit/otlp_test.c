@@ -13,8 +13,8 @@
 #include <stdlib.h>
 
 #include "agent/base/own.h"
+#include "agent/base/utf8.h"
 #include "agent/resource/resource.h"
-#include "agent/resource/utf8.h"
 #include "agent/span/span_builder.h"
 #include "bpf/event.h"
 #include "exporters/backoff.h"
@@ -229,7 +229,7 @@ static void writes_json(void **state)
 			fail_msg("no %s in %s", parts[i], buf.data);
 }
 
-static void escapes_what_json_and_terminals_mind(void **state)
+static void escapes_control_characters_and_quotes(void **state)
 {
 	OTR_AUTO(otr_sb_fini) struct otr_span_builder sb = {0};
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
@@ -399,7 +399,7 @@ int main(void)
 		cmocka_unit_test(keeps_every_field),
 		cmocka_unit_test(stops_at_the_limit),
 		cmocka_unit_test(writes_json),
-		cmocka_unit_test(escapes_what_json_and_terminals_mind),
+		cmocka_unit_test(escapes_control_characters_and_quotes),
 		cmocka_unit_test(knows_utf8),
 		cmocka_unit_test(packs_what_gunzip_unpacks),
 		cmocka_unit_test(judges_answers),

@@ -10,8 +10,8 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
+#include "agent/base/utf8.h"
 #include "agent/base/version.h"
-#include "agent/resource/utf8.h"
 #include "agent/span/resource.h"
 #include "agent/span/span.h"
 #include "exporters/otlp.pb-c.h"
@@ -186,9 +186,15 @@ static void set_links(struct otr_arena *ar, Otlp__Span *out, const struct otr_sp
 static void set_attrs(struct otr_arena *ar, Otlp__Span *out, const struct otr_span *sp)
 {
 	const char *why = otr_otlp_evidence(sp->evidence);
-	struct kvs kvs = kvs_new(ar, sp->n_attrs + 2u);
+	const struct otr_attr *at;
+	struct kvs kvs;
+	size_t n = 0;
 
-	add_attrs(ar, &kvs, sp->attrs, sp->n_attrs);
+	while (otr_span_attr(sp, n))
+		n++;
+	kvs = kvs_new(ar, n + 2);
+	for (n = 0; (at = otr_span_attr(sp, n)); n++)
+		add_attrs(ar, &kvs, at, 1);
 	if (why)
 		add_string(&kvs, otr_key_name(OTR_KEY_OTRACE_PARENT_EVIDENCE), why);
 	if (sp->cut && !otr_span_string(sp, OTR_KEY_OTRACE_CUT).len)

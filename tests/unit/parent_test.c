@@ -47,7 +47,7 @@ static void both_ends_and_what_caused_them(void **state)
 }
 
 /* The times of reads are before those of the writes: two bounds of one event. */
-static void readers_are_seen_first(void **state)
+static void a_read_may_have_an_earlier_time_than_its_write(void **state)
 {
 	struct story s;
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
@@ -74,7 +74,7 @@ static void readers_are_seen_first(void **state)
 }
 
 /* One kernel counts the SYN, the other does not; addresses do not help. */
-static void one_off_by_the_syn(void **state)
+static void positions_may_differ_by_the_syn(void **state)
 {
 	struct story s;
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
@@ -249,7 +249,7 @@ static void sdk_begins_another_trace(void **state)
 }
 
 /* A trace with weak evidence is not emitted before the hold is over. */
-static void weak_waits(void **state)
+static void weak_evidence_waits_for_the_hold(void **state)
 {
 	struct story s;
 	struct end in = tcp_server(100, 10, 1), cl = tcp_client(101, 10, 2);
@@ -354,7 +354,7 @@ static void two_candidates(void **state)
 }
 
 /* The span was emitted as a root: the late parent is counted as lost, for its service. */
-static void too_late(void **state)
+static void evidence_after_the_emission_is_lost(void **state)
 {
 	struct story s;
 	struct end in = tcp_server(100, 10, 1), cl = tcp_client(101, 10, 2);
@@ -502,17 +502,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_and_what_caused_them),
-		cmocka_unit_test(readers_are_seen_first),
-		cmocka_unit_test(one_off_by_the_syn),
+		cmocka_unit_test(a_read_may_have_an_earlier_time_than_its_write),
+		cmocka_unit_test(positions_may_differ_by_the_syn),
 		cmocka_unit_test(facts_come_late),
 		cmocka_unit_test(facts_of_the_client_come_late),
 		cmocka_unit_test(header_names_the_parent),
 		cmocka_unit_test(proxy_passes_the_header_on),
 		cmocka_unit_test(sdk_writes_the_header),
 		cmocka_unit_test(sdk_begins_another_trace),
-		cmocka_unit_test(weak_waits),
+		cmocka_unit_test(weak_evidence_waits_for_the_hold),
 		cmocka_unit_test(late_evidence),
-		cmocka_unit_test(too_late),
+		cmocka_unit_test(evidence_after_the_emission_is_lost),
 		cmocka_unit_test(two_candidates),
 		cmocka_unit_test(orphan),
 		cmocka_unit_test(after_the_answer),

@@ -46,7 +46,7 @@ static bool is_marked(const struct otr_span *sp)
 }
 
 /* The stream continues with the next request, at once: there is no hole to wait for. */
-static void no_hole(void **state)
+static void a_pause_leaves_no_hole(void **state)
 {
 	uint64_t holes = otr_loss_get(OTR_LOSS_HOLE);
 	struct end sv = tcp_server(100, 10, 1);
@@ -97,7 +97,7 @@ static void no_answer_where_some_were_lost(void **state)
 }
 
 /* A request was open when the pause began: the requests that it made since are missing. */
-static void open_meanwhile(void **state)
+static void an_exchange_open_at_the_pause_is_thinned(void **state)
 {
 	struct end sv = tcp_server(100, 10, 1);
 	struct story s;
@@ -136,7 +136,7 @@ static void child_of_what_was_shed(void **state)
 }
 
 /* One end of a wire emitted the request, and the other shed it. */
-static void one_end_alone(void **state)
+static void an_end_whose_mate_was_shed_is_marked(void **state)
 {
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
 	struct story s;
@@ -155,7 +155,7 @@ static void one_end_alone(void **state)
 }
 
 /* A process is behind: its spans are whole, but an exchange whose other end was shed is marked. */
-static void behind(void **state)
+static void a_process_that_is_behind(void **state)
 {
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
 	uint64_t holes = otr_loss_get(OTR_LOSS_HOLE);
@@ -185,7 +185,7 @@ static void behind(void **state)
 }
 
 /* Long after the last pause, nothing is ascribed to it. */
-static void long_ago(void **state)
+static void a_pause_long_ago_marks_nothing(void **state)
 {
 	struct end cl = tcp_client(101, 10, 2), sv = tcp_server(102, 20, 2);
 	struct story s;
@@ -257,13 +257,13 @@ static void the_share_travels_with_the_spans(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_hole),
+		cmocka_unit_test(a_pause_leaves_no_hole),
 		cmocka_unit_test(no_answer_where_some_were_lost),
-		cmocka_unit_test(open_meanwhile),
+		cmocka_unit_test(an_exchange_open_at_the_pause_is_thinned),
 		cmocka_unit_test(child_of_what_was_shed),
-		cmocka_unit_test(one_end_alone),
-		cmocka_unit_test(behind),
-		cmocka_unit_test(long_ago),
+		cmocka_unit_test(an_end_whose_mate_was_shed_is_marked),
+		cmocka_unit_test(a_process_that_is_behind),
+		cmocka_unit_test(a_pause_long_ago_marks_nothing),
 		cmocka_unit_test(the_share_travels_with_the_spans),
 	};
 

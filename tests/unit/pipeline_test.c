@@ -410,7 +410,7 @@ static void wraps_at_4_gib(void **state)
 }
 
 /* The same bytes twice, and a record that overlaps another. */
-static void told_twice(void **state)
+static void bytes_reported_twice(void **state)
 {
 	struct story s;
 	struct end sv = tcp_server(100, 10, 1);
@@ -430,7 +430,7 @@ static void told_twice(void **state)
 }
 
 /* A thread's read has an earlier time than the write of another thread that it answers. */
-static void answer_stamped_first(void **state)
+static void an_answer_with_an_earlier_time_than_its_request(void **state)
 {
 	struct story s;
 	struct end cl = tcp_client(100, 10, 1);
@@ -446,7 +446,7 @@ static void answer_stamped_first(void **state)
 	end(&s);
 }
 
-static void nobodys_protocol(void **state)
+static void an_unknown_protocol_gives_no_span(void **state)
 {
 	struct story s;
 	struct end sv = tcp_server(100, 10, 1);
@@ -464,7 +464,7 @@ static void nobodys_protocol(void **state)
 	end(&s);
 }
 
-static void until_it_closes(void **state)
+static void a_body_until_the_close(void **state)
 {
 	struct story s;
 	struct end sv = tcp_server(100, 10, 1);
@@ -519,10 +519,10 @@ int main(void)
 		cmocka_unit_test(joined_in_the_middle),
 		cmocka_unit_test(joined_before_an_answer),
 		cmocka_unit_test(wraps_at_4_gib),
-		cmocka_unit_test(told_twice),
-		cmocka_unit_test(answer_stamped_first),
-		cmocka_unit_test(nobodys_protocol),
-		cmocka_unit_test(until_it_closes),
+		cmocka_unit_test(bytes_reported_twice),
+		cmocka_unit_test(an_answer_with_an_earlier_time_than_its_request),
+		cmocka_unit_test(an_unknown_protocol_gives_no_span),
+		cmocka_unit_test(a_body_until_the_close),
 		cmocka_unit_test(stopped_amid_a_request),
 	};
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+// needs: tests/unit/shim_fakes.c
 /* Its tables of words and statements stay several a line. */
 /* clang-format off */
 // needs: preload/trace/pq.c preload/trace/pq_emit.c preload/parse/pqwire.c preload/parse/comment.c
@@ -81,20 +82,14 @@ struct otr_fd *otr_fd_of(int fd)
 struct otr_fd *otr_fd_home(int fd) __attribute__((alias("otr_fd_of")));
 struct otr_fd *otr_fd_known(int fd) __attribute__((alias("otr_fd_of")));
 
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
-{
-	(void)fd;
-	return f;
-}
-
 struct otr_fd *otr_fd_upper(struct otr_fd *f)
 {
-	return f->opaque ? f + OTR_FD_PAGE : f;
+	return f->has_upper ? f + OTR_FD_PAGE : f;
 }
 
 struct otr_fd *otr_fd_begin_upper(struct otr_fd *f, uint8_t layer)
 {
-	f->opaque = 1;
+	f->has_upper = 1;
 	memset(otr_fd_upper(f), 0, sizeof(*f));
 	otr_fd_upper(f)->layer = layer;
 	return otr_fd_upper(f);
@@ -106,25 +101,10 @@ int otr_switch_is_on(uint32_t flag)
 	return 0;
 }
 
-int otr_ring_ready(void)
-{
-	return 1;
-}
-
-void otr_end_runs(struct otr_fd *f)
-{
-	(void)f;
-}
-
 void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
 	(void)fd, (void)kind, (void)error;
 	f->announced_by = otr_shim.pid;
-}
-
-uint64_t otr_clock_ns(void)
-{
-	return 1;
 }
 
 void otr_count(enum otr_shim_count what)
@@ -335,7 +315,7 @@ static void is_line(const char *want)
 	line[0] = 0;
 }
 
-static void asked_and_read(void **state)
+static void a_statement_that_is_sent_and_read(void **state)
 {
 	(void)state;
 	asks(OTR_PQ_QUERY, 1);
@@ -397,7 +377,7 @@ static void waits(int reaches, int sent, struct result *res)
 	assert_null(self.pq_conn);
 }
 
-static void waited_for(void **state)
+static void a_call_that_waits_for_the_result(void **state)
 {
 	(void)state;
 	waits(1, 1, &rows);
@@ -410,10 +390,10 @@ static void waited_for(void **state)
 	gets(&rows);
 	gets(NULL);
 	is_line(">Q<CZ");
-	assert_false(lib.silent);
+	assert_false(lib.is_silent);
 }
 
-static void its_own_calls_do_not_reach_us(void **state)
+static void a_libpq_whose_inner_calls_are_not_seen(void **state)
 {
 	struct otr_pq_call c = call(OTR_PQ_QUERY, 1);
 
@@ -476,14 +456,14 @@ static void a_pipeline(void **state)
 	is_line(">Q");
 }
 
-static void what_libpq_does_of_its_own(void **state)
+static void a_statement_that_libpq_sends_itself(void **state)
 {
 	(void)state;
 	asks_within(OTR_PQ_QUERY, 1);
 	gets(&rows);
 	gets(NULL);
 	is_line("");
-	assert_false(SOCKET.opaque);
+	assert_false(SOCKET.has_upper);
 	waits(1, 1, &rows);
 	is_line(">.Q<CZ");
 	asks_within(OTR_PQ_QUERY, 1); /* recorded by the library now, as nothing else records it */
@@ -493,7 +473,7 @@ static void what_libpq_does_of_its_own(void **state)
 }
 
 /* The result of another call is never paired with this one. */
-static void switched_off_meanwhile(void **state)
+static void the_result_of_another_call_is_not_paired(void **state)
 {
 	(void)state;
 	asks(OTR_PQ_QUERY, 1);
@@ -520,7 +500,7 @@ static void switched_off_meanwhile(void **state)
 	is_line("<?>Q<CZ");
 }
 
-static void another_socket(void **state)
+static void a_new_socket_ends_the_statement(void **state)
 {
 	(void)state;
 	asks(OTR_PQ_QUERY, 1);
@@ -540,7 +520,7 @@ static void another_socket(void **state)
 }
 
 /* A call that was left by longjmp() is not an outer call any more. */
-static void left(void **state)
+static void a_call_that_was_left_by_longjmp(void **state)
 {
 	struct otr_pq_call c = call(OTR_PQ_QUERY, 1);
 
@@ -555,7 +535,7 @@ static void left(void **state)
 	assert_false(self.pq_asked);
 }
 
-static void comments(void **state)
+static void a_comment_is_added_once(void **state)
 {
 	static char text[OTR_PQ_TEXT];
 	struct otr_pq_call c = call(OTR_PQ_QUERY, 0), inner;
@@ -591,9 +571,9 @@ static void comments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(asked_and_read), TEST(waited_for), TEST(its_own_calls_do_not_reach_us),
-		TEST(a_pipeline), TEST(what_libpq_does_of_its_own),
-		TEST(switched_off_meanwhile), TEST(another_socket), TEST(left), TEST(comments),
+		TEST(a_statement_that_is_sent_and_read), TEST(a_call_that_waits_for_the_result), TEST(a_libpq_whose_inner_calls_are_not_seen),
+		TEST(a_pipeline), TEST(a_statement_that_libpq_sends_itself),
+		TEST(the_result_of_another_call_is_not_paired), TEST(a_new_socket_ends_the_statement), TEST(a_call_that_was_left_by_longjmp), TEST(a_comment_is_added_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,7 @@ static void asks(struct story *s, struct end *e, enum otr_pq_kind kind, const ch
 	move(&s->mk, e, OTR_DIR_OUT, bytes, cap, w.size);
 }
 
-static void told(struct story *s, struct end *e, const char *bytes, size_t n)
+static void server_sends(struct story *s, struct end *e, const char *bytes, size_t n)
 {
 	assert_in_range(n, 5, OTR_PQ_ANSWER);
 	move(&s->mk, e, OTR_DIR_IN, bytes, n, n);
@@ -56,21 +56,21 @@ static void done(struct story *s, struct end *e, const char *tag)
 {
 	char out[OTR_PQ_ANSWER];
 
-	told(s, e, out, otr_pq_complete(out, tag));
+	server_sends(s, e, out, otr_pq_complete(out, tag));
 }
 
 static void fails(struct story *s, struct end *e, const char *severity, const char *code)
 {
 	char out[OTR_PQ_ANSWER];
 
-	told(s, e, out, otr_pq_error(out, severity, code));
+	server_sends(s, e, out, otr_pq_error(out, severity, code));
 }
 
 static void says(struct story *s, struct end *e, char type)
 {
 	char out[OTR_PQ_ANSWER];
 
-	told(s, e, out, otr_pq_short(out, type));
+	server_sends(s, e, out, otr_pq_short(out, type));
 }
 
 static void starts(struct story *s, struct end *e, const char *user, const char *db)
@@ -193,7 +193,7 @@ static void in_a_pipeline(void **state)
 }
 
 /* A text that was cut is marked; what follows is read. */
-static void longer_than_told(void **state)
+static void longer_than_announced(void **state)
 {
 	static const enum otr_pq_kind kinds[] = {OTR_PQ_QUERY, OTR_PQ_PARAMS, OTR_PQ_PREPARE};
 	char *text = malloc(1 << 20), name[100];
@@ -227,7 +227,7 @@ static void longer_than_told(void **state)
 }
 
 /* An answer that was not seen is paired with no other request. */
-static void unseen(void **state)
+static void an_unseen_answer_is_not_paired(void **state)
 {
 	struct story s;
 	struct end e = begins(&s);
@@ -275,7 +275,7 @@ static void ask_numbered(struct story *s, struct end *e, int i, bool lost_out, b
 }
 
 /* Behind a loss, an answer is paired with its own request, or with none. */
-static void behind_a_loss(void **state)
+static void after_a_loss_answers_have_their_own_request_or_none(void **state)
 {
 	(void)state;
 	for (int what = 1; what < 4; what++) {
@@ -310,7 +310,7 @@ static void behind_a_loss(void **state)
 
 /* The bytes of the connection repeat the calls: they are muted from the first record of the
  * library on. */
-static void once(void **state)
+static void bytes_are_muted_where_calls_are_recorded(void **state)
 {
 	static const char q[] = "Q\0\0\0\x14SELECT * FROM x",
 			  z[] = "C\0\0\0\x0dSELECT 9\0Z\0\0\0\5I";
@@ -392,7 +392,7 @@ static void cut_anywhere(void **state)
 }
 
 /* libpq may give anything. */
-static void no_answer(void **state)
+static void impossible_answers_of_libpq(void **state)
 {
 	static const char *const tags[] = {
 		NULL,	    "",
@@ -512,12 +512,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind),
 		cmocka_unit_test(in_a_pipeline),
-		cmocka_unit_test(longer_than_told),
-		cmocka_unit_test(unseen),
-		cmocka_unit_test(behind_a_loss),
-		cmocka_unit_test(once),
+		cmocka_unit_test(longer_than_announced),
+		cmocka_unit_test(an_unseen_answer_is_not_paired),
+		cmocka_unit_test(after_a_loss_answers_have_their_own_request_or_none),
+		cmocka_unit_test(bytes_are_muted_where_calls_are_recorded),
 		cmocka_unit_test(cut_anywhere),
-		cmocka_unit_test(no_answer),
+		cmocka_unit_test(impossible_answers_of_libpq),
 		cmocka_unit_test(where_a_comment_may_stand),
 		cmocka_unit_test(a_comment),
 	};

@@ -381,7 +381,7 @@ static void runs_named(struct story *s, const char *names)
 }
 
 /* The library reports no forks: a process is a descendant if its environment names the run. */
-static void by_name_it_is_the_parent(void **state)
+static void the_environment_names_the_first_process(void **state)
 {
 	const struct otr_span *root;
 	struct story s;
@@ -411,7 +411,7 @@ static void by_name_it_is_the_parent(void **state)
 }
 
 /* Environments name the first process after it was released: then its parent is meant. */
-static void a_name_outlives_it(void **state)
+static void after_the_release_the_name_means_the_parent(void **state)
 {
 	struct story s;
 
@@ -511,7 +511,7 @@ static void a_failed_connect_is_its_child(void **state)
 }
 
 /* The library cannot report how its process ended; the process that started it does. */
-static void the_end_is_told_by_who_ran_it(void **state)
+static void the_end_is_reported_by_the_process_that_ran_it(void **state)
 {
 	struct end e = {.tgid = RUN, .tid = RUN};
 	struct otr_ev_proc pr = {.ppid = 1};
@@ -531,7 +531,7 @@ static void the_end_is_told_by_who_ran_it(void **state)
 }
 
 /* `run` reports one first process; a recording may hold anything. */
-static void nonsense_harms_nothing(void **state)
+static void impossible_records_of_processes_are_harmless(void **state)
 {
 	struct story s;
 
@@ -566,12 +566,12 @@ int main(void)
 		cmocka_unit_test(a_worker_is_no_root),
 		cmocka_unit_test(a_load_is_no_root),
 		cmocka_unit_test(the_environment_is_its_parent),
-		cmocka_unit_test(by_name_it_is_the_parent),
-		cmocka_unit_test(a_name_outlives_it),
+		cmocka_unit_test(the_environment_names_the_first_process),
+		cmocka_unit_test(after_the_release_the_name_means_the_parent),
 		cmocka_unit_test(each_root_has_a_trace),
 		cmocka_unit_test(a_failed_connect_is_its_child),
-		cmocka_unit_test(the_end_is_told_by_who_ran_it),
-		cmocka_unit_test(nonsense_harms_nothing),
+		cmocka_unit_test(the_end_is_reported_by_the_process_that_ran_it),
+		cmocka_unit_test(impossible_records_of_processes_are_harmless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring/emit.c
+// needs: tests/unit/shim_fakes.c
 /* progress_test.c - how far runs have come, in the table beside the ring: each has one place; and
  * what is announced in a ring that no agent has yet. */
 
@@ -21,11 +22,6 @@
 struct otr_shim otr_shim;
 static struct otr_ring ring;
 static struct otr_ev_conn record; /* the last one; larger ones are lost */
-
-uint64_t otr_clock_ns(void)
-{
-	return 1;
-}
 
 struct otr_self *otr_self_now(void)
 {
@@ -73,7 +69,7 @@ static int places_taken(void)
 }
 
 /* The first of two runs ends; the second keeps its place, and gives it back at its end. */
-static void a_run_has_one_place(void **state)
+static void a_run_uses_one_slot_until_its_end(void **state)
 {
 	struct otr_fd a = rival(0), b = rival(1);
 
@@ -88,7 +84,7 @@ static void a_run_has_one_place(void **state)
 	assert_int_equal(places_taken(), 0);
 }
 
-static void a_run_without_a_place_is_counted(void **state)
+static void a_run_without_a_slot_is_counted(void **state)
 {
 	struct otr_fd f;
 
@@ -121,8 +117,8 @@ static void a_ring_that_is_not_offered_yet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_run_has_one_place),
-		TEST(a_run_without_a_place_is_counted),
+		TEST(a_run_uses_one_slot_until_its_end),
+		TEST(a_run_without_a_slot_is_counted),
 		TEST(a_ring_that_is_not_offered_yet),
 	};
 

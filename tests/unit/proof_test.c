@@ -74,7 +74,7 @@ static void a_new_connection_has_room_for_a_segment(void **state)
 
 /* While another call sends, nothing is proved. A thread that could not hold the connection when
  * its call ended is no such call any more. */
-static void another_call_sends(void **state)
+static void another_call_that_sends_is_no_proof(void **state)
 {
 	size_t room;
 
@@ -89,7 +89,7 @@ static void another_call_sends(void **state)
 }
 
 /* The smallest buffer takes at once as much as was promised. */
-static void as_much_is_taken(void **state)
+static void the_kernel_takes_as_much_as_was_promised(void **state)
 {
 	static const int segments[] = {88, 536, 1448, 2900, 2901, 8948, 0};
 	static char bytes[262144];
@@ -106,7 +106,7 @@ static void as_much_is_taken(void **state)
 }
 
 /* The peer has answered before it read all bytes: the kernel may take a part. */
-static void a_connection_on_which_bytes_wait_has_none(void **state)
+static void bytes_that_wait_are_no_proof(void **state)
 {
 	static char bytes[262144];
 	size_t room = 1;
@@ -124,9 +124,9 @@ int main(void)
 #define TEST(t) cmocka_unit_test_setup_teardown(t, begin, end)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_connection_has_room_for_a_segment),
-		TEST(another_call_sends),
-		TEST(as_much_is_taken),
-		TEST(a_connection_on_which_bytes_wait_has_none),
+		TEST(another_call_that_sends_is_no_proof),
+		TEST(the_kernel_takes_as_much_as_was_promised),
+		TEST(bytes_that_wait_are_no_proof),
 	};
 
 	return cmocka_run_group_tests_name("proof", tests, NULL, NULL);

@@ -76,10 +76,11 @@ static struct otr_span *http_span(const char *request, int status, enum otr_role
 
 static struct otr_slice custom(const struct otr_span *sp, const char *name)
 {
-	for (size_t i = 0; i < sp->n_attrs; i++)
-		if (sp->attrs[i].key == OTR_KEY_CUSTOM &&
-		    otr_slice_eq(sp->attrs[i].name, otr_slice_str(name)))
-			return sp->attrs[i].string;
+	const struct otr_attr *at;
+
+	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
+		if (at->key == OTR_KEY_CUSTOM && otr_slice_eq(at->name, otr_slice_str(name)))
+			return at->string;
 	return OTR_SLICE_NONE;
 }
 
@@ -166,7 +167,7 @@ static void http_server(void **state)
 	assert_int_equal(otr_span_int(sp, OTR_KEY_SERVER_PORT, 0), 443);
 }
 
-static const char *method_told(const char *request)
+static const char *method_known_as(const char *request)
 {
 	static char got[80];
 	struct otr_span *sp = http_span(request, 200, OTR_ROLE_SERVER);
@@ -185,17 +186,17 @@ static const char *method_told(const char *request)
 static void http_methods_are_a_users_choice(void **state)
 {
 	(void)state;
-	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER PURGE");
+	assert_string_equal(method_known_as("PURGE /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER PURGE");
 	settings.http_methods = "GET, PURGE,,abcdefghijklmnopqrstuvwx";
-	assert_string_equal(method_told("PURGE /a HTTP/1.1\r\n\r\n"), "PURGE PURGE ");
-	assert_string_equal(method_told("purge /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER purge");
-	assert_string_equal(method_told("POST /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER POST");
-	assert_string_equal(method_told("abcdefghijklmnopqrstuvwx /a HTTP/1.1\r\n\r\n"),
+	assert_string_equal(method_known_as("PURGE /a HTTP/1.1\r\n\r\n"), "PURGE PURGE ");
+	assert_string_equal(method_known_as("purge /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER purge");
+	assert_string_equal(method_known_as("POST /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER POST");
+	assert_string_equal(method_known_as("abcdefghijklmnopqrstuvwx /a HTTP/1.1\r\n\r\n"),
 			    "abcdefghijklmnopqrstuvwx abcdefghijklmnopqrstuvwx ");
 	settings.http_methods = "";
-	assert_string_equal(method_told("GET /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER GET");
+	assert_string_equal(method_known_as("GET /a HTTP/1.1\r\n\r\n"), "HTTP _OTHER GET");
 	settings.http_methods = NULL;
-	assert_string_equal(method_told("GET /a HTTP/1.1\r\n\r\n"), "GET GET ");
+	assert_string_equal(method_known_as("GET /a HTTP/1.1\r\n\r\n"), "GET GET ");
 }
 
 static void http_userinfo_is_hidden(void **state)
@@ -215,7 +216,7 @@ static void http_userinfo_is_hidden(void **state)
 static void route_is(struct otr_routes *rt, const char *path, int status, const char *want)
 {
 	char route[OTR_ROUTE_MAX];
-	size_t n = otr_route(rt, route, OTR_SLICE("svc"), otr_slice_str(path), status);
+	size_t n = otr_route(rt, route, OTR_SLICE("svc"), otr_slice_str(path), status, NULL);
 
 	if (!otr_slice_eq((struct otr_slice){route, n}, otr_slice_str(want)))
 		fail_msg("%s is %.*s, not %s", path, (int)n, route, want);

@@ -145,7 +145,7 @@ static void long_heads_cost_what_they_are_long(void **state)
 	OTR_AUTO(otr_conv_fini) struct otr_conv cv = {0};
 	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
 	static char head[60000];
-	struct otr_piece piece = {OTR_DIR_OUT, {head, sizeof(head)}};
+	struct otr_conv_part piece = {OTR_DIR_OUT, {head, sizeof(head)}};
 
 	(void)state;
 	memset(head, 'a', sizeof(head));

@@ -207,7 +207,7 @@ static void on_notice(void *arg, const char *text)
 	notices++;
 }
 
-static void tells_of_a_full_queue_once(void **state)
+static void reports_a_full_queue_once(void **state)
 {
 	struct otr_queue *q = begin();
 
@@ -241,7 +241,7 @@ int main(void)
 		cmocka_unit_test(ends_in_time_and_counts),
 		cmocka_unit_test(gives_up_soon_on_a_dead_end),
 		cmocka_unit_test(counts_refusals),
-		cmocka_unit_test(tells_of_a_full_queue_once),
+		cmocka_unit_test(reports_a_full_queue_once),
 		cmocka_unit_test(refuses_what_cannot_be_opened),
 	};
 

@@ -49,7 +49,7 @@ static int end(void **state)
 	return munmap(otr_shim.inbounds, ROOM);
 }
 
-static void all_is_forgotten(void **state)
+static void the_state_is_reset(void **state)
 {
 	struct otr_self self = {.tid = 4, .strand.cur.conn = 9, .tls_fd = 6};
 
@@ -78,7 +78,7 @@ static void all_is_forgotten(void **state)
 
 /* Other threads are inside: one writes the ids of an exchange, one uses a notify slot, and one, by
  * R3, ends an exchange. What each undoes then is what it did. */
-static void others_are_inside(void **state)
+static void threads_inside_a_call_change_only_their_own_state(void **state)
 {
 	struct otr_inbound *sv = &otr_shim.inbounds[7];
 	struct otr_exch *answered = &otr_shim.inbounds[8].exch;
@@ -101,7 +101,7 @@ static void others_are_inside(void **state)
 }
 
 /* A child has copies of the exchanges of its parent, which its own counts leave out. */
-static void those_of_a_parent(void **state)
+static void exchanges_of_the_parent_do_not_count(void **state)
 {
 	(void)state;
 	otr_shim.pid = 5;
@@ -113,7 +113,7 @@ static void those_of_a_parent(void **state)
 }
 
 /* The same in another thread, or if a signal handler ran meanwhile. */
-static void one_thread_does(void **state)
+static void one_thread_resets_the_state(void **state)
 {
 	(void)state;
 	alive = OTR_ALIVE_BEGINNING;
@@ -122,7 +122,7 @@ static void one_thread_does(void **state)
 	assert_int_equal(otr_shim.reader_gen, 0);
 }
 
-static void a_session_that_is_none(void **state)
+static void a_session_that_is_not_valid_is_ignored(void **state)
 {
 	static const char *const bad[] = {"", "no-dot", "no-secret."};
 
@@ -140,7 +140,7 @@ static void a_session_that_is_none(void **state)
 
 /* A child of a process that is switched off resets its state; a child of one that is on keeps
  * it. */
-static void a_child(void **state)
+static void a_child_of_a_process_that_is_switched_off_resets_its_state(void **state)
 {
 	(void)state;
 	otr_reader_changed_child(NULL);
@@ -162,8 +162,12 @@ static void a_child(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(all_is_forgotten), TEST(others_are_inside),      TEST(those_of_a_parent),
-		TEST(one_thread_does),	TEST(a_session_that_is_none), TEST(a_child),
+		TEST(the_state_is_reset),
+		TEST(threads_inside_a_call_change_only_their_own_state),
+		TEST(exchanges_of_the_parent_do_not_count),
+		TEST(one_thread_resets_the_state),
+		TEST(a_session_that_is_not_valid_is_ignored),
+		TEST(a_child_of_a_process_that_is_switched_off_resets_its_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

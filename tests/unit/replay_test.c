@@ -150,14 +150,14 @@ static void exchanges_are_bounded(void **state)
 	otr_stitch_free(&st);
 }
 
-struct told {
+struct counts {
 	size_t opens, closes;
 };
 
 static void on_conn_open(void *arg, const struct otr_ev_conn *conn)
 {
 	(void)conn;
-	((struct told *)arg)->opens++;
+	((struct counts *)arg)->opens++;
 }
 
 static void on_conn_close(void *arg, const struct otr_ev_conn *conn, int error, uint64_t time_ns)
@@ -165,7 +165,7 @@ static void on_conn_close(void *arg, const struct otr_ev_conn *conn, int error, 
 	(void)conn;
 	(void)error;
 	(void)time_ns;
-	((struct told *)arg)->closes++;
+	((struct counts *)arg)->closes++;
 }
 
 static int to_streams(void *arg, const struct otr_event *ev)
@@ -179,11 +179,11 @@ static void connections_are_bounded(void **state)
 	static const struct otr_stream_config cfg = {.max_conns = 4, .max_bytes = 1 << 20};
 	static const struct otr_stream_ops ops = {.open = on_conn_open, .close = on_conn_close};
 	struct otr_streams *ss = NULL;
-	struct told told = {0};
+	struct counts counts = {0};
 	struct maker mk = {.sink = to_streams, .now_ns = MS};
 
 	(void)state;
-	assert_int_equal(otr_streams_new(&ss, &cfg, &ops, NULL, &told), 0);
+	assert_int_equal(otr_streams_new(&ss, &cfg, &ops, NULL, &counts), 0);
 	mk.arg = ss;
 	for (uint32_t i = 0; i < 10; i++) {
 		struct end sv = tcp_server(100 + i, 10, i + 1);
@@ -191,10 +191,10 @@ static void connections_are_bounded(void **state)
 		opens(&mk, &sv);
 		gets(&mk, &sv, "GET");
 	}
-	assert_int_equal(told.opens, 10);
-	assert_int_equal(told.closes, 6);
+	assert_int_equal(counts.opens, 10);
+	assert_int_equal(counts.closes, 6);
 	otr_streams_flush(ss, mk.now_ns);
-	assert_int_equal(told.closes, 10);
+	assert_int_equal(counts.closes, 10);
 	otr_streams_free(&ss);
 }
 

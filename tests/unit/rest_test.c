@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// needs: preload/trace/bypass.c preload/base/header_slot.c preload/parse/iov.c
+// needs: preload/trace/unsent.c preload/base/header_slot.c
 /* rest_test.c - the rest of a header is sent before the caller's next bytes, by one thread, and
  * no thread waits for a rest that nobody sends. */
 
@@ -24,7 +24,7 @@
 #include "preload/parse/request_boundary.h"
 #include "preload/trace/enter.h"
 #include "preload/trace/flow.h"
-#include "preload/trace/io.h"
+#include "preload/trace/unsent.h"
 
 #define LINE	  "traceparent: 00-x\r\n"
 #define OTHER_TID 77
@@ -59,9 +59,9 @@ int otr_hold(struct otr_fd *f)
 	return holds;
 }
 
-void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
+void otr_hold_count_unread(struct otr_fd *f, int dir, ssize_t n)
 {
-	f->unseen_bytes[dir] += (uint64_t)n;
+	f->unread_bytes[dir] += (uint64_t)n;
 }
 
 struct otr_fd *otr_fd_of(int number)
@@ -76,12 +76,12 @@ struct otr_fd *otr_fd_home(int number)
 	return &fd;
 }
 
-struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *life)
+struct otr_fd *otr_fd_heir(struct otr_fd *f, uint64_t inode, uint32_t *gen)
 {
 	(void)inode;
-	if (f->life == *life)
+	if (f->gen == *gen)
 		return f;
-	*life = heir.life;
+	*gen = heir.gen;
 	return heir.inode ? &heir : NULL;
 }
 
@@ -91,7 +91,7 @@ int otr_fd_is_other(int number, const struct otr_fd *f)
 	return is_other;
 }
 
-void otr_fd_unseen(int number, int dir, ssize_t n)
+void otr_fd_count_unread(int number, int dir, ssize_t n)
 {
 	(void)number, (void)dir, (void)n;
 }
@@ -137,7 +137,7 @@ static int begin(void **state)
 	otr_shim.off = &on;
 	otr_shim.headers = headers;
 	self.tid = 7;
-	fd.life = 3;
+	fd.gen = 3;
 	enters = holds = 1;
 	is_other = moved = 0;
 	ended = -1;
@@ -158,8 +158,8 @@ static void leave_rest(size_t went)
 
 	assert_non_null(h);
 	memcpy(h->text, LINE, strlen(LINE));
-	otr_header_rest(&fd, strlen(LINE) - went, went);
-	assert_int_equal(otr_shim.n_rests, 1);
+	otr_header_set_unsent(&fd, strlen(LINE) - went, went);
+	assert_int_equal(otr_shim.n_unsent, 1);
 }
 
 static void assert_is_sent(const char *bytes)
@@ -173,9 +173,9 @@ static void assert_is_sent(const char *bytes)
 
 static void assert_is_over(void)
 {
-	assert_int_equal(otr_shim.n_rests, 0);
+	assert_int_equal(otr_shim.n_unsent, 0);
 	assert_int_equal(fd.header_word, 0);
-	assert_int_equal(fd.rest_sender, 0);
+	assert_int_equal(fd.unsent_sender, 0);
 	for (size_t i = 0; i < OTR_HEADERS; i++)
 		assert_int_equal(headers[i].taken, 0);
 }
@@ -184,7 +184,7 @@ static void the_rest_goes_first(void **state)
 {
 	(void)state;
 	leave_rest(10);
-	assert_int_equal(otr_out_first(ends[0], 1, 0), 0);
+	assert_int_equal(otr_unsent_send(ends[0], 1, 0), 0);
 	assert_is_sent(LINE + 10);
 	assert_is_over();
 	assert_int_equal(moved, strlen(LINE) - 10);
@@ -197,24 +197,24 @@ static void a_closed_connection_keeps_no_rest(void **state)
 	(void)state;
 	assert_non_null(otr_header_claim(&fd));
 	otr_header_free(&fd);
-	otr_header_orphan(&fd, fd.life, 5, 10); /* `life` is still the old one */
+	otr_header_set_unsent_unheld(&fd, fd.gen, 5, 10); /* `gen` is still the old one */
 	assert_is_over();
-	assert_int_equal(otr_out_first(ends[0], 1, 0), 0);
+	assert_int_equal(otr_unsent_send(ends[0], 1, 0), 0);
 	assert_is_sent("");
 }
 
 /* The same, where a later connection has a header of its own by then. */
 static void a_later_header_is_left_alone(void **state)
 {
-	uint32_t life = fd.life++;
+	uint32_t gen = fd.gen++;
 	struct iovec rest;
 
 	(void)state;
 	assert_non_null(otr_header_claim(&fd));
-	fd.life = life; /* the first thread reads the number just before it changes */
-	otr_header_orphan(&fd, life, 5, 10);
-	assert_int_equal(otr_header_left(&fd, &rest), 0);
-	assert_int_equal(otr_shim.n_rests, 0);
+	fd.gen = gen; /* the first thread reads the number just before it changes */
+	otr_header_set_unsent_unheld(&fd, gen, 5, 10);
+	assert_int_equal(otr_header_get_unsent(&fd, &rest), 0);
+	assert_int_equal(otr_shim.n_unsent, 0);
 	assert_int_equal(fd.header, 1);
 }
 
@@ -224,14 +224,14 @@ static void a_thread_that_cannot_enter_sends_it(void **state)
 	(void)state;
 	enters = holds = 0;
 	leave_rest(10);
-	assert_int_equal(otr_out_first(ends[0], 1, 0), 0);
+	assert_int_equal(otr_unsent_send(ends[0], 1, 0), 0);
 	assert_is_sent(LINE + 10);
 	assert_is_over();
-	assert_int_equal(fd.unseen_bytes[OTR_DIR_OUT], strlen(LINE) - 10);
+	assert_int_equal(fd.unread_bytes[OTR_DIR_OUT], strlen(LINE) - 10);
 }
 
 /* The sender cannot hold the connection after its call: the next thread need not wait for it. */
-static void the_turn_ends_without_a_hold(void **state)
+static void the_turn_of_a_sender_ends_without_a_hold(void **state)
 {
 	char bytes[4096] = {0};
 
@@ -240,58 +240,58 @@ static void the_turn_ends_without_a_hold(void **state)
 	leave_rest(10);
 	while (send(ends[0], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
-	assert_int_equal(otr_out_first(ends[0], 1, MSG_DONTWAIT), -1);
+	assert_int_equal(otr_unsent_send(ends[0], 1, MSG_DONTWAIT), -1);
 	assert_int_equal(errno, EAGAIN);
-	assert_int_equal(fd.rest_sender, 0);
-	assert_int_equal(fd.rest, strlen(LINE) - 10);
+	assert_int_equal(fd.unsent_sender, 0);
+	assert_int_equal(fd.unsent, strlen(LINE) - 10);
 }
 
 static void another_thread_sends_it(void **state)
 {
 	(void)state;
 	leave_rest(10);
-	fd.rest_sender = OTHER_TID;
-	assert_int_equal(otr_out_first(ends[0], 1, MSG_DONTWAIT), -1);
+	fd.unsent_sender = OTHER_TID;
+	assert_int_equal(otr_unsent_send(ends[0], 1, MSG_DONTWAIT), -1);
 	assert_int_equal(errno, EAGAIN);
 	otr_shim.has_seccomp = 1; /* a filter may forbid to wait */
-	assert_int_equal(otr_out_first(ends[0], 1, 0), -1);
+	assert_int_equal(otr_unsent_send(ends[0], 1, 0), -1);
 	assert_int_equal(errno, EAGAIN);
 	assert_is_sent("");
 	otr_shim.has_seccomp = 0;
 	ended = 3; /* soon: a caller that does not block gets no EAGAIN that is not the kernel's */
-	assert_int_equal(otr_out_first(ends[0], 1, MSG_DONTWAIT), 0);
+	assert_int_equal(otr_unsent_send(ends[0], 1, MSG_DONTWAIT), 0);
 	assert_is_sent(LINE + 10);
 	assert_is_over();
 }
 
-static void the_number_is_another_socket(void **state)
+static void a_number_of_another_socket_ends_the_rest(void **state)
 {
 	(void)state;
 	is_other = 1;
 	leave_rest(10);
-	assert_int_equal(otr_out_first(ends[0], 1, 0), 0);
+	assert_int_equal(otr_unsent_send(ends[0], 1, 0), 0);
 	assert_is_sent("");
 	assert_is_over();
 }
 
 /* The number that kept the state is closed: another number of the socket has the rest. */
-static void the_rest_is_passed_on(void **state)
+static void the_rest_moves_to_another_number_of_the_socket(void **state)
 {
 	struct iovec rest;
 
 	(void)state;
 	leave_rest(10);
-	fd.rest_sender = OTHER_TID;
-	heir.life = 9;
+	fd.unsent_sender = OTHER_TID;
+	heir.gen = 9;
 	otr_header_pass_on(&fd, &heir);
-	fd.life++;
+	fd.gen++;
 	assert_int_equal(fd.header_word, 0);
-	assert_int_equal(heir.rest_sender, OTHER_TID);
-	assert_true(otr_header_left(&heir, &rest));
-	assert_int_equal(otr_shim.n_rests, 1);
-	otr_header_orphan(&heir, 9, 0, 0);
+	assert_int_equal(heir.unsent_sender, OTHER_TID);
+	assert_true(otr_header_get_unsent(&heir, &rest));
+	assert_int_equal(otr_shim.n_unsent, 1);
+	otr_header_set_unsent_unheld(&heir, 9, 0, 0);
 	assert_int_equal(heir.header_word, 0);
-	assert_int_equal(otr_shim.n_rests, 0);
+	assert_int_equal(otr_shim.n_unsent, 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -299,10 +299,14 @@ static void the_rest_is_passed_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_rest_goes_first),	    TEST(a_closed_connection_keeps_no_rest),
-		TEST(a_later_header_is_left_alone), TEST(a_thread_that_cannot_enter_sends_it),
-		TEST(the_turn_ends_without_a_hold), TEST(another_thread_sends_it),
-		TEST(the_number_is_another_socket), TEST(the_rest_is_passed_on),
+		TEST(the_rest_goes_first),
+		TEST(a_closed_connection_keeps_no_rest),
+		TEST(a_later_header_is_left_alone),
+		TEST(a_thread_that_cannot_enter_sends_it),
+		TEST(the_turn_of_a_sender_ends_without_a_hold),
+		TEST(another_thread_sends_it),
+		TEST(a_number_of_another_socket_ends_the_rest),
+		TEST(the_rest_moves_to_another_number_of_the_socket),
 	};
 
 	return cmocka_run_group_tests_name("rest", tests, NULL, NULL);

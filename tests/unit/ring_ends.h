@@ -47,19 +47,6 @@ uint64_t otr_clock_ns(void)
 	return otr_now();
 }
 
-void otr_take_session(const struct otr_ring *ring)
-{
-	(void)ring;
-}
-
-void otr_emit_process(void)
-{
-}
-
-void otr_emit_environment(void)
-{
-}
-
 void otr_emit_behind(void)
 {
 }
@@ -174,7 +161,7 @@ static inline void joins(void)
 	assert_int_equal(born, getpid());
 }
 
-static inline void tells_at_ring(uint64_t time_ns)
+static inline void emit_at_ring(uint64_t time_ns)
 {
 	struct otr_ev_conn *cn;
 	uint64_t place;

@@ -25,7 +25,7 @@ static bool is(const char *line)
 	return otr_ring_find_line(line, 0, 1, &range);
 }
 
-static void lines(void **state)
+static void lines_of_maps(void **state)
 {
 	struct otr_ring_find_range range;
 
@@ -51,7 +51,7 @@ static void lines(void **state)
 	assert_false(is(""));
 }
 
-static void a_process_without(void **state)
+static void a_process_without_a_ring(void **state)
 {
 	struct otr_ring_find m;
 
@@ -64,7 +64,7 @@ static void a_process_without(void **state)
 	otr_ring_find_fini(&m);
 }
 
-static void one_that_has_ended(void **state)
+static void a_process_that_has_ended(void **state)
 {
 	struct otr_ring_find m;
 	pid_t pid = fork();
@@ -78,7 +78,7 @@ static void one_that_has_ended(void **state)
 	assert_int_equal(otr_ring_find_find((uint32_t)pid, &m), -ESRCH);
 }
 
-static void whose(void **state)
+static void a_lease_has_one_owner(void **state)
 {
 	const uint64_t now = 100 * OTR_NS_PER_S;
 	struct otr_ring ring = {0};
@@ -99,7 +99,7 @@ static void whose(void **state)
 
 /* For a few seconds a new ring is given only to the agent that it was offered to; later, any agent
  * may take it. */
-static void one_that_is_new(void **state)
+static void a_new_ring_is_reserved_for_its_agent(void **state)
 {
 	const uint64_t now = 100 * OTR_NS_PER_S;
 	struct otr_ring ring = {.beat_ns = now};
@@ -113,7 +113,7 @@ static void one_that_is_new(void **state)
 }
 
 /* A lease whose time is ahead of the clock is not taken. */
-static void another_clock(void **state)
+static void a_lease_ahead_of_the_clock(void **state)
 {
 	struct otr_ring ring = {.reader = 7, .beat_ns = UINT64_MAX};
 
@@ -123,7 +123,7 @@ static void another_clock(void **state)
 	assert_false(otr_ring_lease_take(&ring, 1, 4 * OTR_NS_PER_S));
 }
 
-static void when(void **state)
+static void retries_become_rarer_and_end(void **state)
 {
 	struct otr_adopt_retry *s;
 	int n = 0;
@@ -148,13 +148,13 @@ static void when(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines),
-		cmocka_unit_test(a_process_without),
-		cmocka_unit_test(one_that_has_ended),
-		cmocka_unit_test(whose),
-		cmocka_unit_test(one_that_is_new),
-		cmocka_unit_test(another_clock),
-		cmocka_unit_test(when),
+		cmocka_unit_test(lines_of_maps),
+		cmocka_unit_test(a_process_without_a_ring),
+		cmocka_unit_test(a_process_that_has_ended),
+		cmocka_unit_test(a_lease_has_one_owner),
+		cmocka_unit_test(a_new_ring_is_reserved_for_its_agent),
+		cmocka_unit_test(a_lease_ahead_of_the_clock),
+		cmocka_unit_test(retries_become_rarer_and_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
 // needs: preload/base/shim.c preload/base/real.c preload/base/find.c
+// needs: tests/unit/shim_fakes.c
 /*
  * ring_test.c - records in the ring: in order, over its end, past slots that were never finished; and
  * nothing that a process writes there is trusted.
@@ -32,19 +33,6 @@
 uint64_t otr_clock_ns(void)
 {
 	return otr_now();
-}
-
-void otr_take_session(const struct otr_ring *ring)
-{
-	(void)ring;
-}
-
-void otr_emit_process(void)
-{
-}
-
-void otr_emit_environment(void)
-{
 }
 
 static int said; /* how often it was reported that the agent is behind */
@@ -116,7 +104,7 @@ static void over_the_end_many_times(void **state)
 	assert_null(otr_ring_next(&rd, 9, 5, false));
 }
 
-static void full_is_counted(void **state)
+static void records_that_a_full_ring_drops_are_counted(void **state)
 {
 	uint32_t n = 0;
 
@@ -142,7 +130,7 @@ static void the_tail_is_ahead_of_an_old_head(void **state)
 }
 
 /* No agent took the ring that another thread offered: nothing is written into it any more. */
-static void one_that_was_taken_back_is_not_ready(void **state)
+static void a_ring_that_was_withdrawn_is_not_ready(void **state)
 {
 	(void)state;
 	otr_shim.offer_state = 2; /* another thread has made the ring */
@@ -154,7 +142,7 @@ static void one_that_was_taken_back_is_not_ready(void **state)
 }
 
 /* From three quarters of a ring until half is left to read: reported once each time. */
-static void behind_and_back(void **state)
+static void shedding_begins_at_three_quarters_and_ends_at_half(void **state)
 {
 	uint64_t used;
 
@@ -174,7 +162,7 @@ static void behind_and_back(void **state)
 }
 
 /* A process may report that it sheds requests; other losses the agent counts itself. */
-static void what_it_says_of_loss(void **state)
+static void a_process_reports_shed_requests_alone(void **state)
 {
 	static const struct {
 		uint16_t cause;
@@ -199,7 +187,7 @@ static void what_it_says_of_loss(void **state)
 }
 
 /* What only the agent makes: a process cannot forge it. */
-static void what_only_the_agent_says(void **state)
+static void only_the_agent_makes_some_kinds(void **state)
 {
 	static const struct {
 		uint16_t kind;
@@ -236,7 +224,7 @@ static void a_writer_that_was_killed(void **state)
 	assert_null(otr_ring_next(&rd, 9, 5, true));
 }
 
-static void what_cannot_be(void **state)
+static void impossible_records_are_skipped(void **state)
 {
 	struct otr_ev_data *rec;
 	uint64_t place, was = otr_loss_get(OTR_LOSS_RECORD);
@@ -262,7 +250,7 @@ static void what_cannot_be(void **state)
 	assert_true(rd.broken);
 }
 
-static void time_is_not_from_the_future(void **state)
+static void a_time_in_the_future_becomes_now(void **state)
 {
 	struct otr_ev_data *rec = (void *)(otr_shim.slots + sizeof(struct otr_ring_slot));
 	uint64_t at, now = otr_now();
@@ -280,15 +268,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(over_the_end_many_times),
-		TEST(full_is_counted),
+		TEST(records_that_a_full_ring_drops_are_counted),
 		TEST(the_tail_is_ahead_of_an_old_head),
-		TEST(one_that_was_taken_back_is_not_ready),
-		TEST(behind_and_back),
-		TEST(what_it_says_of_loss),
-		TEST(what_only_the_agent_says),
+		TEST(a_ring_that_was_withdrawn_is_not_ready),
+		TEST(shedding_begins_at_three_quarters_and_ends_at_half),
+		TEST(a_process_reports_shed_requests_alone),
+		TEST(only_the_agent_makes_some_kinds),
 		TEST(a_writer_that_was_killed),
-		TEST(what_cannot_be),
-		TEST(time_is_not_from_the_future),
+		TEST(impossible_records_are_skipped),
+		TEST(a_time_in_the_future_becomes_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

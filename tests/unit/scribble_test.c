@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
 // needs: preload/base/shim.c preload/base/real.c preload/base/find.c
+// needs: tests/unit/shim_fakes.c
 /*
  * scribble_test.c - a thread writes random bytes to a ring while the agent reads it: heads, stamps,
  * sizes, counters, runs, records that are nearly right. The reader ends each drain within the steps that

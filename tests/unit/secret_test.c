@@ -90,84 +90,84 @@ static void compare(const struct row *row, const struct otr_buf *got)
 			 OTR_SLICE_ARG(*got), want);
 }
 
+static const struct row target_rows[] = {
+	{"/a?token=SECRET&page=2", "/a?token=REDACTED&page=2"},
+	{"/a?to%6ben=SECRET", "/a?to%6ben=REDACTED"},
+	{"/a?x=1;token=SECRET", "/a?x=1;token=REDACTED"},
+	{"/a?a=1&amp;token=SECRET", "/a?a=1&amp;token=REDACTED"},
+	{"/a?q=" JWT, "/a?q=REDACTED"},
+	{"/a?" JWT, "/a?REDACTED"},
+	{"/a?=SECRET", "/a?=REDACTED"},
+	{"/a?token", NULL},
+	{"/a?b=%", NULL},
+	{"/a?b=%4&c=%zz", NULL},
+	{"/a?token=a=SECRET", "/a?token=REDACTED"},
+	{"/a?redirect=http://u:SECRET@h/", "/a?redirect=REDACTED"},
+	{"/a?redirect=http%3A%2F%2Fh%2F%3Ftoken%3DSECRET", "/a?redirect=REDACTED"},
+	{"/a?redirect=http%253A%252F%252Fu%253ASECRET%2540h", "/a?redirect=REDACTED"},
+	{"/a?redirect=http://h/x?page=2", NULL},
+	{"/a?f={%22password%22:%22SECRET%22}", "/a?f=REDACTED"},
+	{"/a?user[password]=SECRET&user[name]=x",
+	 "/a?user[password]=REDACTED&user[name]=x"},
+	{"/a?sv=2020&se=2024&sr=b&sp=r&sig=SECRET",
+	 "/a?sv=2020&se=2024&sr=b&sp=r&sig=REDACTED"},
+	{"/a?country_code=DE&keyword=x&author=y", NULL},
+	{"/a?mail=joe@example.com&t=12:30", NULL},
+	{"/reset/" JWT, "/reset/REDACTED"},
+	{"/reset/a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6",
+	 "/reset/REDACTED"},
+	{"/bot123456:SECRETAAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/send",
+	 "/bot123456:REDACTED/send"},
+	{"/services/T00000000/B00000000/qZ3f9K1xT7bW2mN8cR5vY0aL",
+	 "/services/T00000000/B00000000/REDACTED"},
+	{"//user:SECRET@h/x", "//REDACTED:REDACTED@h/x"},
+	{"/x//SECRET@h/x", "/x//REDACTED:REDACTED@h/x"},
+	{"/get/http:/user:SECRET@h/x", "/get/http:/REDACTED:REDACTED@h/x"},
+	{"/get/user%3ASECRET%40h/x", "/get/REDACTED/x"},
+	{"/a;jsessionid=SECRET/b;v=1", "/a;jsessionid=REDACTED/b;v=1"},
+	{"/a;jsessionid%3DSECRET/b", "/REDACTED/b"},
+	{"/users/17/x@2x.png", NULL},
+	{"/orders/550e8400-e29b-41d4-a716-446655440000/items", NULL},
+	{"/token/X9", "/token/REDACTED"},
+	{"/Password/Hunter", "/Password/REDACTED"},
+	{"/reset/8f3kD92mxQ/done", "/reset/REDACTED/done"},
+	{"/hooks/abcd1234efgh5678", "/hooks/REDACTED"},
+	{"/invite/Zx8Kq2Lm9Pw4", "/invite/REDACTED"},
+	{"/a?\uff54\uff4f\uff4b\uff45\uff4e=SECRET", "/a?\uff54\uff4f\uff4b\uff45\uff4e=REDACTED"},
+	{"/a?%EF%BD%94oken=SECRET&page=2", "/a?%EF%BD%94oken=REDACTED&page=2"},
+	{"/a?q=token%20SECRET", "/a?q=REDACTED"},
+	{"/a?q=my+password+is+SECRET", "/a?q=REDACTED"},
+	{"/a?q=%EF%BD%94oken%E3%80%80SECRET", "/a?q=REDACTED"},
+	{"/a?q=%EF%BD%94oken%EF%BC%9DSECRET", "/a?q=REDACTED"},
+	{"/a?q=token,SECRET", "/a?q=REDACTED"},
+	{"/a?q=api+key+s3cret", "/a?q=REDACTED"},
+	{"/a?q={%22p\\u0061ssword%22:%22SECRET%22}", "/a?q=REDACTED"},
+	{"/a?q=Key+Largo&r=state+of+the+art&s=token", NULL},
+	{"/a?response_type=id_token%20token", NULL},
+	{"/a?q=%E6%9D%B1%E4%BA%AC%20%E3%83%9B%E3%83%86%E3%83%AB%202024", NULL},
+	{"/to%6ben/X9", "/to%6ben/REDACTED"},
+	{"/%EF%BD%94oken/X9", "/%EF%BD%94oken/REDACTED"},
+	{"/wiki/%D0%9C%D0%BE%D1%81%D0%BA%D0%B2%D0%B0/Talk", NULL},
+	{"/password/forgotten", NULL},
+	{"/auth/v1/users/7", NULL},
+	{"/oauth/token/refresh", NULL},
+	{"", NULL},
+};
+
 static void targets(void **state)
 {
-	static const struct row rows[] = {
-		{"/a?token=SECRET&page=2", "/a?token=REDACTED&page=2"},
-		{"/a?to%6ben=SECRET", "/a?to%6ben=REDACTED"},
-		{"/a?x=1;token=SECRET", "/a?x=1;token=REDACTED"},
-		{"/a?a=1&amp;token=SECRET", "/a?a=1&amp;token=REDACTED"},
-		{"/a?q=" JWT, "/a?q=REDACTED"},
-		{"/a?" JWT, "/a?REDACTED"},
-		{"/a?=SECRET", "/a?=REDACTED"},
-		{"/a?token", NULL},
-		{"/a?b=%", NULL},
-		{"/a?b=%4&c=%zz", NULL},
-		{"/a?token=a=SECRET", "/a?token=REDACTED"},
-		{"/a?redirect=http://u:SECRET@h/", "/a?redirect=REDACTED"},
-		{"/a?redirect=http%3A%2F%2Fh%2F%3Ftoken%3DSECRET", "/a?redirect=REDACTED"},
-		{"/a?redirect=http%253A%252F%252Fu%253ASECRET%2540h", "/a?redirect=REDACTED"},
-		{"/a?redirect=http://h/x?page=2", NULL},
-		{"/a?f={%22password%22:%22SECRET%22}", "/a?f=REDACTED"},
-		{"/a?user[password]=SECRET&user[name]=x",
-		 "/a?user[password]=REDACTED&user[name]=x"},
-		{"/a?sv=2020&se=2024&sr=b&sp=r&sig=SECRET",
-		 "/a?sv=2020&se=2024&sr=b&sp=r&sig=REDACTED"},
-		{"/a?country_code=DE&keyword=x&author=y", NULL},
-		{"/a?mail=joe@example.com&t=12:30", NULL},
-		{"/reset/" JWT, "/reset/REDACTED"},
-		{"/reset/a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6",
-		 "/reset/REDACTED"},
-		{"/bot123456:SECRETAAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw/send",
-		 "/bot123456:REDACTED/send"},
-		{"/services/T00000000/B00000000/qZ3f9K1xT7bW2mN8cR5vY0aL",
-		 "/services/T00000000/B00000000/REDACTED"},
-		{"//user:SECRET@h/x", "//REDACTED:REDACTED@h/x"},
-		{"/x//SECRET@h/x", "/x//REDACTED:REDACTED@h/x"},
-		{"/get/http:/user:SECRET@h/x", "/get/http:/REDACTED:REDACTED@h/x"},
-		{"/get/user%3ASECRET%40h/x", "/get/REDACTED/x"},
-		{"/a;jsessionid=SECRET/b;v=1", "/a;jsessionid=REDACTED/b;v=1"},
-		{"/a;jsessionid%3DSECRET/b", "/REDACTED/b"},
-		{"/users/17/x@2x.png", NULL},
-		{"/orders/550e8400-e29b-41d4-a716-446655440000/items", NULL},
-		{"/token/X9", "/token/REDACTED"},
-		{"/Password/Hunter", "/Password/REDACTED"},
-		{"/reset/8f3kD92mxQ/done", "/reset/REDACTED/done"},
-		{"/hooks/abcd1234efgh5678", "/hooks/REDACTED"},
-		{"/invite/Zx8Kq2Lm9Pw4", "/invite/REDACTED"},
-		{"/a?\uff54\uff4f\uff4b\uff45\uff4e=SECRET", "/a?\uff54\uff4f\uff4b\uff45\uff4e=REDACTED"},
-		{"/a?%EF%BD%94oken=SECRET&page=2", "/a?%EF%BD%94oken=REDACTED&page=2"},
-		{"/a?q=token%20SECRET", "/a?q=REDACTED"},
-		{"/a?q=my+password+is+SECRET", "/a?q=REDACTED"},
-		{"/a?q=%EF%BD%94oken%E3%80%80SECRET", "/a?q=REDACTED"},
-		{"/a?q=%EF%BD%94oken%EF%BC%9DSECRET", "/a?q=REDACTED"},
-		{"/a?q=token,SECRET", "/a?q=REDACTED"},
-		{"/a?q=api+key+s3cret", "/a?q=REDACTED"},
-		{"/a?q={%22p\\u0061ssword%22:%22SECRET%22}", "/a?q=REDACTED"},
-		{"/a?q=Key+Largo&r=state+of+the+art&s=token", NULL},
-		{"/a?response_type=id_token%20token", NULL},
-		{"/a?q=%E6%9D%B1%E4%BA%AC%20%E3%83%9B%E3%83%86%E3%83%AB%202024", NULL},
-		{"/to%6ben/X9", "/to%6ben/REDACTED"},
-		{"/%EF%BD%94oken/X9", "/%EF%BD%94oken/REDACTED"},
-		{"/wiki/%D0%9C%D0%BE%D1%81%D0%BA%D0%B2%D0%B0/Talk", NULL},
-		{"/password/forgotten", NULL},
-		{"/auth/v1/users/7", NULL},
-		{"/oauth/token/refresh", NULL},
-		{"", NULL},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++) {
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(target_rows); i++) {
 		OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
 		struct otr_url url;
 
-		otr_url_split(&url, otr_slice_str(rows[i].in), false);
+		otr_url_split(&url, otr_slice_str(target_rows[i].in), false);
 		otr_url_path(&out, url.path);
 		if (url.query.len) {
 			otr_buf_byte(&out, '?');
 			otr_url_query(&out, url.query, NULL);
 		}
-		compare(&rows[i], &out);
+		compare(&target_rows[i], &out);
 	}
 }
 

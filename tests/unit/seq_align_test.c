@@ -136,7 +136,7 @@ static void offsets_become_sequence_numbers(void **state)
 	otr_seq_align_free(&p);
 }
 
-static void what_has_none_stays(void **state)
+static void events_without_sequence_numbers_are_unchanged(void **state)
 {
 	struct otr_ev_data out = data(OTR_HOOK_PRELOAD, OTR_DIR_OUT, 3), kernel;
 	struct otr_ev_conn late = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
@@ -165,7 +165,7 @@ static void what_has_none_stays(void **state)
 	otr_seq_align_free(&p);
 }
 
-static void what_moved_past_is_told(void **state)
+static void bytes_that_bypass_the_library_are_reported(void **state)
 {
 	struct otr_ev_conn stdio = conn(OTR_EV_CONN_OPEN, OTR_HOOK_SOCKET);
 	struct otr_seq_align *p = NULL;
@@ -183,7 +183,7 @@ static void what_moved_past_is_told(void **state)
 	otr_seq_align_free(&p);
 }
 
-static void nothing_is_told_where_counts_may_be_wrong(void **state)
+static void nothing_is_reported_where_counts_may_be_wrong(void **state)
 {
 	struct otr_ev_conn other = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
 	struct otr_ev_lost lost = {.hdr = {.kind = OTR_EV_LOST,
@@ -206,7 +206,7 @@ static void nothing_is_told_where_counts_may_be_wrong(void **state)
 }
 
 /* The library is switched on in a process whose connection is older than the probes. */
-static void one_that_goes_on_is_cut(void **state)
+static void a_connection_older_than_the_probes_is_cut(void **state)
 {
 	struct otr_ev_conn kernel = conn(OTR_EV_CONN_OPEN, OTR_HOOK_SOCKET);
 	struct otr_ev_conn library = conn(OTR_EV_CONN_OPEN, OTR_HOOK_PRELOAD);
@@ -241,7 +241,7 @@ static void one_that_goes_on_is_cut(void **state)
 	otr_seq_align_free(&p);
 }
 
-static void another_closes_it(void **state)
+static void another_process_may_close_it(void **state)
 {
 	struct otr_ev_conn other = conn(OTR_EV_CONN_CLOSE, OTR_HOOK_PRELOAD);
 	struct otr_seq_align *p;
@@ -261,11 +261,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(offsets_become_sequence_numbers),
-		cmocka_unit_test(what_has_none_stays),
-		cmocka_unit_test(what_moved_past_is_told),
-		cmocka_unit_test(another_closes_it),
-		cmocka_unit_test(one_that_goes_on_is_cut),
-		cmocka_unit_test(nothing_is_told_where_counts_may_be_wrong),
+		cmocka_unit_test(events_without_sequence_numbers_are_unchanged),
+		cmocka_unit_test(bytes_that_bypass_the_library_are_reported),
+		cmocka_unit_test(another_process_may_close_it),
+		cmocka_unit_test(a_connection_older_than_the_probes_is_cut),
+		cmocka_unit_test(nothing_is_reported_where_counts_may_be_wrong),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

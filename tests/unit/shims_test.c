@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/ring/ring.c preload/ring/behind.c preload/ring/doors.c preload/ring/offer.c
 // needs: preload/base/shim.c preload/base/real.c preload/base/find.c
+// needs: tests/unit/shim_fakes.c
 /* shims_test.c - a process and the agent at both ends of a ring: switches reach the process at
  * once, and its counters are believed only within limits. */
 
@@ -12,7 +13,7 @@ static uint64_t threshold_of(void *arg, uint32_t tgid)
 	return tgid ? 9 : 0;
 }
 
-static void what_is_said_is_heard(void **state)
+static void switches_reach_the_ring(void **state)
 {
 	struct otr_ring_switches say = {.flags = OTR_RING_NO_INJECT};
 
@@ -42,26 +43,26 @@ static void what_is_said_is_heard(void **state)
 }
 
 /* The count of late evidence continues, whatever else is switched meanwhile. */
-static void it_is_told_late(void **state)
+static void late_evidence_is_counted_across_switches(void **state)
 {
 	struct otr_ring_switches say = {.flags = 0};
 
 	(void)state;
 	joins();
-	assert_int_equal(otr_shim.ring->late, 0);
+	assert_int_equal(otr_shim.ring->late_evidence, 0);
 	otr_shims_late(shims);
 	otr_shims_say(shims, &say);
-	assert_int_equal(otr_shim.ring->late, 1);
+	assert_int_equal(otr_shim.ring->late_evidence, 1);
 	otr_shims_handoff(shims, 1); /* of another process */
-	assert_int_equal(otr_shim.ring->late, 1);
+	assert_int_equal(otr_shim.ring->late_evidence, 1);
 	otr_shims_handoff(shims, (uint32_t)getpid());
 	otr_shims_handoff(shims, (uint32_t)getpid());
-	assert_int_equal(otr_shim.ring->late, 3);
+	assert_int_equal(otr_shim.ring->late_evidence, 3);
 	otr_shims_say(shims, &say);
-	assert_int_equal(otr_shim.ring->late, 3);
+	assert_int_equal(otr_shim.ring->late_evidence, 3);
 }
 
-static void one_is_switched_off(void **state)
+static void one_process_is_switched_off(void **state)
 {
 	(void)state;
 	joins();
@@ -71,7 +72,7 @@ static void one_is_switched_off(void **state)
 	assert_true(*otr_shim.off);
 }
 
-static void what_it_counts(void **state)
+static void counters_of_the_ring_are_losses(void **state)
 {
 	(void)state;
 	joins();
@@ -95,7 +96,7 @@ static uint64_t cpu_ns(void)
 
 /* The process may write any time that the library spent; no more is counted than the CPU that
  * the process used. */
-static void what_it_cannot_have_counted(void **state)
+static void the_cost_is_no_more_than_the_cpu_used(void **state)
 {
 	uint64_t from = cpu_ns(), spent;
 
@@ -112,7 +113,7 @@ static void what_it_cannot_have_counted(void **state)
 }
 
 /* CPU that the process used earlier, for other work, is not counted as spent by the library. */
-static void what_it_has_not_spent_of_late(void **state)
+static void cpu_that_was_used_earlier_is_no_cost(void **state)
 {
 	uint64_t from;
 
@@ -126,7 +127,7 @@ static void what_it_has_not_spent_of_late(void **state)
 }
 
 /* The agent alone decides the switches, and does not read them back from the ring. */
-static void its_switches_are_not_believed(void **state)
+static void switches_are_not_read_back_from_the_ring(void **state)
 {
 	struct otr_ring_switches say = {.flags = OTR_RING_NO_INJECT};
 
@@ -148,7 +149,7 @@ static void its_switches_are_not_believed(void **state)
 }
 
 /* What a process counted last, before its end, counts. */
-static void the_last_of_one_that_is_over(void **state)
+static void counts_right_before_the_end_count(void **state)
 {
 	(void)state;
 	joins();
@@ -161,7 +162,7 @@ static void the_last_of_one_that_is_over(void **state)
 
 /* Without one more descriptor, the agent would not learn when the process ends: it refuses the
  * ring, and switches the process off, so that it names no span that is not emitted. */
-static void no_descriptor_for_it(void **state)
+static void without_a_descriptor_the_ring_is_refused(void **state)
 {
 	struct rlimit had, few;
 	uint64_t was = otr_loss_get(OTR_LOSS_EVICT);
@@ -185,7 +186,7 @@ static void no_descriptor_for_it(void **state)
 }
 
 /* The processes of one user leave slots for those of others. */
-static void a_quarter_for_another_user(void **state)
+static void another_user_has_a_quarter_of_the_rings(void **state)
 {
 	const size_t quarter = OTR_SHIM_RINGS / 4;
 
@@ -210,42 +211,42 @@ static void a_child_that_is_made_meanwhile(void **state)
 	assert_int_equal(rings_open(), 0);
 }
 
-static uint64_t tells_at(uint64_t time_ns, uint64_t now_ns)
+static uint64_t reported_after(uint64_t time_ns, uint64_t now_ns)
 {
-	tells_at_ring(time_ns);
+	emit_at_ring(time_ns);
 	otr_shims_drain(shims, now_ns, came, NULL);
 	return reported_ns;
 }
 
 /* The rings are read once in a while: records keep their times, by which those of the kernel are
  * ordered, too. */
-static void its_times(void **state)
+static void records_keep_their_times(void **state)
 {
 	uint64_t now = otr_now(), at;
 
 	(void)state;
 	joins();
-	assert_int_equal(tells_at(now - 7, now), now - 7);
-	assert_int_equal(tells_at(now, now - 5 * OTR_NS_PER_MS), now);
-	at = tells_at(now + 60 * OTR_NS_PER_S, now);
+	assert_int_equal(reported_after(now - 7, now), now - 7);
+	assert_int_equal(reported_after(now, now - 5 * OTR_NS_PER_MS), now);
+	at = reported_after(now + 60 * OTR_NS_PER_S, now);
 	assert_in_range(at, now, otr_now());
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_said_is_heard),
-		TEST(it_is_told_late),
-		TEST(one_is_switched_off),
-		TEST(what_it_counts),
-		TEST(what_it_cannot_have_counted),
-		TEST(what_it_has_not_spent_of_late),
-		TEST(its_switches_are_not_believed),
-		TEST(the_last_of_one_that_is_over),
-		TEST(a_quarter_for_another_user),
-		TEST(no_descriptor_for_it),
+		TEST(switches_reach_the_ring),
+		TEST(late_evidence_is_counted_across_switches),
+		TEST(one_process_is_switched_off),
+		TEST(counters_of_the_ring_are_losses),
+		TEST(the_cost_is_no_more_than_the_cpu_used),
+		TEST(cpu_that_was_used_earlier_is_no_cost),
+		TEST(switches_are_not_read_back_from_the_ring),
+		TEST(counts_right_before_the_end_count),
+		TEST(another_user_has_a_quarter_of_the_rings),
+		TEST(without_a_descriptor_the_ring_is_refused),
 		TEST(a_child_that_is_made_meanwhile),
-		TEST(its_times),
+		TEST(records_keep_their_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

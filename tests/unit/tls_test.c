@@ -2,6 +2,7 @@
 // needs: preload/parse/inject.c preload/parse/head_scan.c preload/trace/tls.c preload/trace/tls_session.c
 // needs: preload/trace/layer.c preload/trace/ciphertext.c preload/parse/response_boundary.c
 // needs: preload/parse/request_boundary.c
+// needs: tests/unit/shim_fakes.c
 /*
  * tls_test.c - a TLS library that takes as many bytes as it likes, when it likes: the stream is that of
  * the caller, with one header or none; a call that is repeated has the same bytes; and the caller is
@@ -51,7 +52,7 @@ static const uint32_t on, off = 1;
 struct otr_shim otr_shim;
 static struct otr_fd_page page;
 static int records;
-static size_t told;
+static size_t counted;
 
 struct otr_self *otr_enter(void)
 {
@@ -64,13 +65,6 @@ struct otr_self *otr_enter(void)
 void otr_leave(struct otr_self *at)
 {
 	at->wrapper_frame = 0;
-}
-
-int otr_will_shed(const struct otr_fd *f, int dir)
-{
-	(void)f;
-	(void)dir;
-	return 0;
 }
 
 void otr_learn_role(struct otr_fd *f, int dir, const struct iovec *iov, int n)
@@ -112,33 +106,15 @@ struct otr_fd *otr_fd_home(int fd)
 	return otr_fd_slot(fd);
 }
 
-int otr_hold(struct otr_fd *f)
-{
-	(void)f;
-	return 1;
-}
-
-void otr_count_unseen(struct otr_fd *f, int dir, ssize_t n)
+void otr_hold_count_unread(struct otr_fd *f, int dir, ssize_t n)
 {
 	(void)dir, (void)n;
-	f->boundary.state = OTR_BOUNDARY_OPAQUE;
-}
-
-int otr_has_ended(int32_t tid)
-{
-	(void)tid;
-	return 0;
+	f->boundary.state = OTR_BOUNDARY_UNKNOWN;
 }
 
 int otr_fd_is_same(int fd, struct otr_fd *f)
 {
 	return f == otr_fd_slot(fd);
-}
-
-struct otr_fd *otr_fd_again(int fd, struct otr_fd *f)
-{
-	(void)fd;
-	return f;
 }
 
 size_t otr_header_for(struct otr_self *at, int number, struct otr_fd *f, const struct iovec *iov,
@@ -165,7 +141,7 @@ void otr_moved(struct otr_self *at, int fd, struct otr_fd *f, int dir, uint64_t 
 	(void)iov;
 	(void)n;
 	assert_int_equal(f->layer, OTR_LAYER_TLS);
-	told += moved;
+	counted += moved;
 }
 
 int otr_is_single_threaded(void)
@@ -187,32 +163,12 @@ int otr_copy_read(const struct otr_copy *c, struct iovec *out, size_t moved)
 	return 0;
 }
 
-void otr_copy_free(struct otr_copy *c)
-{
-	(void)c;
-}
-
-void otr_count(enum otr_shim_count what)
-{
-	(void)what;
-}
-
-int otr_ring_ready(void)
-{
-	return 1;
-}
-
 void otr_emit_conn(int fd, struct otr_fd *f, uint16_t kind, int error)
 {
 	(void)fd;
 	(void)f;
 	(void)kind;
 	(void)error;
-}
-
-uint64_t otr_clock_ns(void)
-{
-	return 1;
 }
 
 /* A fake of the TLS library: what it was given so far, and how much it will take. */
@@ -260,7 +216,7 @@ static ssize_t hello(const struct otr_tls_call *c, void *buf, size_t n)
 	(void)buf;
 	(void)n;
 	if (self.tls_is_handshake)
-		otr_tls_below(&self, FD, &page.fds[FD], &iov, 1);
+		otr_ciphertext_is(&self, FD, &page.fds[FD], &iov, 1);
 	return 1;
 }
 
@@ -277,11 +233,11 @@ static void fresh(int known)
 	page.fds[FD].inode = 99;
 	page.fds[FD].kind = OTR_FD_STREAM;
 	page.fds[FD].role = OTR_ROLE_CLIENT;
-	len = again_len = told = 0;
+	len = again_len = counted = 0;
 	step = 0;
 	if (known)
-		assert_int_equal(otr_tls_other(&c), 1);
-	assert_int_equal(page.fds[FD].opaque, known);
+		assert_int_equal(otr_tls_handshake(&c), 1);
+	assert_int_equal(page.fds[FD].has_upper, known);
 }
 
 /* Sends all bytes as a caller does that accepts partial writes, `most` bytes a call; `move`:
@@ -335,7 +291,7 @@ static void one_header_or_none(void **state)
 			first = plan[1] ? plan[1] : plan[2];
 		assert_true(first > AT ? has_header() : is_plain());
 		if (!(how & 1))
-			assert_int_equal(told, len);
+			assert_int_equal(counted, len);
 	}
 }
 
@@ -346,11 +302,11 @@ static void an_unknown_session_is_left_alone(void **state)
 	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
 	send_all(0, 0, N);
 	assert_true(is_plain());
-	assert_int_equal(told, 0);
+	assert_int_equal(counted, 0);
 }
 
 /* Bytes that are kept for one call are not sent in another. */
-static void other_bytes_are_the_callers(void **state)
+static void bytes_kept_for_one_call_are_not_sent_by_another(void **state)
 {
 	const struct otr_tls_call c = {&on, NULL, take, 0, is_direct};
 	char other[N];
@@ -399,7 +355,7 @@ static void after_what_was_not_seen_nothing_goes_in(void **state)
 	(void)state;
 	fresh(1);
 	plan[0] = plan[1] = plan[2] = plan[3] = 1000;
-	otr_tls_unseen(&on);
+	otr_tls_no_inject(&on);
 	send_all(0, 0, N);
 	assert_true(is_plain());
 	otr_tls_end(&on);
@@ -408,11 +364,11 @@ static void after_what_was_not_seen_nothing_goes_in(void **state)
 	send_all(0, 0, N);
 	assert_true(has_header());
 	self.tls_frame = (uintptr_t)__builtin_frame_address(0) + 64;
-	otr_tls_sent_unseen(&self, &page.fds[FD]);
+	otr_tls_ciphertext_sent(&self, &page.fds[FD]);
 	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_HEAD);
 	self.tls_frame = 0;
-	otr_tls_sent_unseen(&self, &page.fds[FD]);
-	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_OPAQUE);
+	otr_tls_ciphertext_sent(&self, &page.fds[FD]);
+	assert_int_equal(page.fds[OTR_FD_PAGE + FD].boundary.state, OTR_BOUNDARY_UNKNOWN);
 }
 
 int main(void)
@@ -420,7 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_header_or_none),
 		cmocka_unit_test(an_unknown_session_is_left_alone),
-		cmocka_unit_test(other_bytes_are_the_callers),
+		cmocka_unit_test(bytes_kept_for_one_call_are_not_sent_by_another),
 		cmocka_unit_test(nothing_is_put_in_once_records_have_waited),
 		cmocka_unit_test(a_session_that_is_over_is_forgotten),
 		cmocka_unit_test(after_what_was_not_seen_nothing_goes_in),

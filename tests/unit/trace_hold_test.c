@@ -118,7 +118,7 @@ static void both_ends_are_one(void **state)
 	otr_trace_hold_fini(&b.hold);
 }
 
-static void what_is_called_there_is_no_reason(void **state)
+static void a_client_span_of_an_ignored_route_ignores_nothing(void **state)
 {
 	struct bench b;
 
@@ -345,7 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_whole_trace_or_none_of_it),
 		cmocka_unit_test(both_ends_are_one),
-		cmocka_unit_test(what_is_called_there_is_no_reason),
+		cmocka_unit_test(a_client_span_of_an_ignored_route_ignores_nothing),
 		cmocka_unit_test(late_spans_share_the_fate_of_their_trace),
 		cmocka_unit_test(a_part_of_a_long_trace_goes_on),
 		cmocka_unit_test(without_patterns_nothing_waits),

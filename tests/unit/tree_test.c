@@ -112,7 +112,7 @@ static void finds_self_time_and_critical_path(void **state)
 	assert_int_equal(b->tree.fan_width, 2);
 }
 
-static void says_what_it_means(void **state)
+static void words_name_the_critical_path_and_the_first_error(void **state)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
 	struct bench *b = *state;
@@ -146,7 +146,7 @@ static void survives_cycles_and_lost_parents(void **state)
 	assert_true(named(b, 5)->lost_parent);
 }
 
-static void is_as_deep_as_it_has_to_be(void **state)
+static void a_tree_may_be_very_deep(void **state)
 {
 	struct bench *b = *state;
 
@@ -254,9 +254,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(joins_both_ends),
 		T(finds_self_time_and_critical_path),
-		T(says_what_it_means),
+		T(words_name_the_critical_path_and_the_first_error),
 		T(survives_cycles_and_lost_parents),
-		T(is_as_deep_as_it_has_to_be),
+		T(a_tree_may_be_very_deep),
 		T(keeps_errors_and_the_critical_path),
 		cmocka_unit_test(counts_in_three_digits),
 		cmocka_unit_test(finds_quantiles),

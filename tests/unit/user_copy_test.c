@@ -52,7 +52,7 @@ void *otr_alloc_once(void *place, size_t size)
 	return *at;
 }
 
-size_t otr_wanted(const struct otr_fd *f)
+size_t otr_capture_wanted(const struct otr_fd *f)
 {
 	assert_ptr_equal(f, &fd);
 	return wanted;
@@ -104,7 +104,7 @@ static void sent(size_t len, size_t want, size_t moved)
 	otr_copy_free(c);
 }
 
-static void head_and_end(void **state)
+static void the_head_and_the_end_are_copied(void **state)
 {
 	static const size_t lens[] = {1, 7, 8, 9, 24, 100, 1000, 1024, 1030, 4097, 8192};
 
@@ -117,7 +117,7 @@ static void head_and_end(void **state)
 		sent(1000, 64, moved);
 }
 
-static void nobody_looks(void **state)
+static void bytes_that_are_not_needed_are_not_copied(void **state)
 {
 	const struct iovec one = {bytes, 100};
 
@@ -129,7 +129,7 @@ static void nobody_looks(void **state)
 	assert_null(keep(1, &one, 1));
 }
 
-static void cannot_be_read(void **state)
+static void the_copy_ends_at_unreadable_memory(void **state)
 {
 	char *page =
 		mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -149,7 +149,7 @@ static void cannot_be_read(void **state)
 }
 
 /* Each thread has one slot; the slot of a thread that was cancelled in its call is used again. */
-static void all_taken(void **state)
+static void each_thread_has_one_slot(void **state)
 {
 	const struct iovec one = {bytes, 100};
 	struct otr_copy *c[SLOTS];
@@ -173,7 +173,7 @@ static void all_taken(void **state)
 }
 
 /* A head that ends at `end`, with `beyond` more bytes in the call; *seen is what was found. */
-static enum otr_head head_before(char *end, size_t beyond, struct otr_seen *seen)
+static enum otr_head head_before(char *end, size_t beyond, struct otr_out_view *seen)
 {
 	static const char head[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n";
 	static struct iovec pieces[OTR_PIECES];
@@ -191,7 +191,7 @@ static enum otr_head head_before(char *end, size_t beyond, struct otr_seen *seen
 static void a_head_is_read_page_by_page(void **state)
 {
 	char *at = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct otr_seen seen;
+	struct otr_out_view seen;
 
 	(void)state;
 	assert_ptr_not_equal(at, MAP_FAILED);
@@ -200,7 +200,7 @@ static void a_head_is_read_page_by_page(void **state)
 	assert_int_equal(seen.page, (uintptr_t)at + 4096);
 	assert_ptr_equal((char *)seen.iov->iov_base + seen.iov->iov_len, at + 8192);
 	assert_int_equal(head_before(at + 4096 + 20, 100, &seen), OTR_HEAD_WHOLE);
-	assert_int_equal(seen.head.length, 9000);
+	assert_int_equal(seen.facts.length, 9000);
 	assert_int_equal(mprotect(at + 4096, 4096, PROT_NONE), 0);
 	assert_int_equal(head_before(at + 4096, 100, &seen), OTR_HEAD_WHOLE);
 	assert_int_equal(mprotect(at, 4096, PROT_READ | PROT_WRITE), 0);
@@ -220,10 +220,10 @@ static void a_head_is_read_page_by_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(head_and_end),
-		TEST(nobody_looks),
-		TEST(cannot_be_read),
-		TEST(all_taken),
+		TEST(the_head_and_the_end_are_copied),
+		TEST(bytes_that_are_not_needed_are_not_copied),
+		TEST(the_copy_ends_at_unreadable_memory),
+		TEST(each_thread_has_one_slot),
 		TEST(a_head_is_read_page_by_page),
 	};
 

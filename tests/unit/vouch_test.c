@@ -29,22 +29,22 @@ static uint64_t inode;
 /* Starts a child that waits, with the socket or without. */
 static pid_t start(bool keeps)
 {
-	int told[2];
+	int ready[2];
 	char c;
 	pid_t pid;
 
-	assert_int_equal(pipe(told), 0);
+	assert_int_equal(pipe(ready), 0);
 	pid = fork();
 	if (!pid) {
 		if (!keeps)
 			close(mine);
-		if (write(told[1], "x", 1) == 1)
+		if (write(ready[1], "x", 1) == 1)
 			pause();
 		_exit(0);
 	}
-	assert_int_equal(read(told[0], &c, 1), 1);
-	close(told[0]);
-	close(told[1]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
 	return pid;
 }
 
@@ -96,7 +96,7 @@ static void what_the_kernel_says(void **state)
 }
 
 /* No parents of these processes are known, so they are not descendants. */
-static void nobody_speaks_for_another(void **state)
+static void a_process_reports_no_socket_of_another(void **state)
 {
 	pid_t with = start(true), without = start(false);
 	struct shim victim = {.tgid = (uint32_t)with}, liar = {.tgid = (uint32_t)without};
@@ -112,7 +112,7 @@ static void nobody_speaks_for_another(void **state)
 	assert_true(says(&victim, OTR_EV_DATA, inode));
 	assert_true(says(&liar, OTR_EV_CONN_OPEN, inode + 1)); /* its own socket */
 	assert_false(liar.rd.broken);
-	for (uint32_t i = liar.lies; i < OTR_SHIM_LIES; i++)
+	for (uint32_t i = liar.refused; i < OTR_SHIM_REFUSED_MAX; i++)
 		assert_false(says(&liar, OTR_EV_RUN, inode));
 	assert_true(liar.rd.broken);
 	assert_false(victim.rd.broken);
@@ -123,7 +123,7 @@ static void nobody_speaks_for_another(void **state)
 }
 
 /* A process guesses which inode comes next, and reports it first. */
-static void who_was_first_is_no_proof(void **state)
+static void to_report_a_socket_first_is_no_proof(void **state)
 {
 	pid_t with = start(true), without = start(false);
 	struct shim victim = {.tgid = (uint32_t)with}, liar = {.tgid = (uint32_t)without};
@@ -142,7 +142,7 @@ static void who_was_first_is_no_proof(void **state)
 }
 
 /* A socket that two processes have: inherited, or sent. */
-static void who_shares_it_may(void **state)
+static void two_processes_may_share_a_socket(void **state)
 {
 	pid_t one = start(true), two = start(true);
 	struct shim a = {.tgid = (uint32_t)one, .parent = 1};
@@ -159,7 +159,7 @@ static void who_shares_it_may(void **state)
 	assert_true(says(&b, OTR_EV_CONN_OPEN, inode));
 	assert_ptr_equal(home(inode), &b);
 	assert_true(says(&a, OTR_EV_DATA, inode));
-	assert_int_equal(a.lies + b.lies, 0);
+	assert_int_equal(a.refused + b.refused, 0);
 	otr_shims_forget(&shims, &a);
 	otr_shims_forget(&shims, &b);
 	stop(one);
@@ -187,7 +187,7 @@ static void proofs_are_bounded(void **state)
 	assert_true(says(&holder, OTR_EV_CONN_OPEN, inode));
 	shims.proofs = 0;
 	assert_false(says(&liar, OTR_EV_DATA, inode));
-	assert_int_equal(liar.lies, 0);
+	assert_int_equal(liar.refused, 0);
 	assert_int_equal(shims.proofs, 0);
 	otr_shims_forget(&shims, &holder);
 }
@@ -196,9 +196,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_the_kernel_says, begin),
-		cmocka_unit_test_setup(nobody_speaks_for_another, begin),
-		cmocka_unit_test_setup(who_was_first_is_no_proof, begin),
-		cmocka_unit_test_setup(who_shares_it_may, begin),
+		cmocka_unit_test_setup(a_process_reports_no_socket_of_another, begin),
+		cmocka_unit_test_setup(to_report_a_socket_first_is_no_proof, begin),
+		cmocka_unit_test_setup(two_processes_may_share_a_socket, begin),
 		cmocka_unit_test_setup(a_child_may_have_ended, begin),
 		cmocka_unit_test_setup(proofs_are_bounded, begin),
 	};

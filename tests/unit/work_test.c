@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * work_test.c - R6c, told as small stories: which of a worker's requests were sent for whom.
+ * work_test.c - R6c, as small stories: which of a worker's requests were sent for whom.
  *
  * Handlers a, b and c read requests, leave the work to a pool of workers 1, 2 and 3, and wait. A
  * story is a line of steps; each worker that wakes a handler adds to `claims` how many of its
@@ -104,7 +104,7 @@ static void worker_step(struct pool *p, struct worker *w, char what)
 		wakes_handler(p, w, what - 'a');
 }
 
-static void tell(struct pool *p, const char *steps)
+static void play(struct pool *p, const char *steps)
 {
 	char line[256], *save = NULL, *s;
 
@@ -129,7 +129,7 @@ struct tale {
 	const char *what, *steps, *claims;
 };
 
-static const struct tale tales[] = {
+static const struct tale stories[] = {
 	{"a job with one request", "a< a1 1> 1< 1a", "1"},
 	{"a job with two, nobody else is there", "a< a1 1> 1< 1> 1< 1a", "2"},
 	{"a job with two, all other jobs are begun", "b< b2 2> a< a1 1> 1< 1> 1< 1a 2< 2b", "21"},
@@ -155,24 +155,24 @@ static const struct tale tales[] = {
 	{"sent before the request came", "b< b1 1> 1< a< 1a", "0"},
 };
 
-static void all_tales(void **state)
+static void all_stories(void **state)
 {
 	struct pool p;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(tales) / sizeof(*tales); i++) {
+	for (size_t i = 0; i < sizeof(stories) / sizeof(*stories); i++) {
 		begin(&p);
-		tell(&p, tales[i].steps);
-		if (strcmp(p.claims, tales[i].claims))
-			fail_msg("%s: %s: %s, not %s", tales[i].what, tales[i].steps, p.claims,
-				 tales[i].claims);
+		play(&p, stories[i].steps);
+		if (strcmp(p.claims, stories[i].claims))
+			fail_msg("%s: %s: %s, not %s", stories[i].what, stories[i].steps, p.claims,
+				 stories[i].claims);
 	}
 }
 
 static const char *claims_of(struct pool *p, const char *steps)
 {
 	memset(p->claims, 0, sizeof(p->claims));
-	tell(p, steps);
+	play(p, steps);
 	return p->claims;
 }
 
@@ -200,7 +200,7 @@ static void idle_jobs(void **state)
 }
 
 /* A second wake-up for one job, by the lock that it held, is no job that asked nothing. */
-static void locks(void **state)
+static void a_wake_up_by_a_lock_is_no_idle_job(void **state)
 {
 	struct pool p;
 
@@ -215,9 +215,9 @@ static void locks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_tales),
+		cmocka_unit_test(all_stories),
 		cmocka_unit_test(idle_jobs),
-		cmocka_unit_test(locks),
+		cmocka_unit_test(a_wake_up_by_a_lock_is_no_idle_job),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""check.py KERNEL_PACKAGE CONSOLE - is what a guest printed what it should be?
+"""check.py KERNEL_PACKAGE CONSOLE - checks what a guest has printed.
 
-Doctor's rows, and the spans of hop's requests: a client's and a server's on each of two
-wires, every server's under its client's, the second client's under the first server's, and
-the first client's under the program's where that was started by `run`.
-Prints one line, or what is wrong; exits 1 then.
+It checks the rows of doctor, and the spans of hop's requests: a client span and a server span on
+each of two wires, each server span below its client span, the second client span below the first
+server span, and the first client span below that of the program, if `run` started it. It prints one
+line, or what is wrong, and then exits 1.
 """
 import json
 import re
 import sys
 
 PROCESS, SERVER, CLIENT = 1, 2, 3
-BYTES = {"linux-image-amd64": "system-call exits"}  # 6.1; those after have the better
-ROWS = ["bytes", "processes", "before us", "waits", "wake-ups", "self-test"]
+BYTES = {"linux-image-amd64": "system-call exits"}  # 6.1; later kernels have `socket lengths`
+ROWS = ["bytes", "processes", "existing", "waits", "wake-ups", "self-test"]
 
 
 def parts(path):
-    """What stands after each `=== name`."""
+    """Returns the lines after each `=== name`."""
     name, found = "boot", {}
     with open(path, encoding="utf-8", errors="replace") as console:
         for line in console:
@@ -83,8 +83,8 @@ def check_trace(part, found, path):
         yield "both: no header in each of 6 requests"
     if "status 0" not in found.get(part, []):
         yield f"{part}: its exit status was not 0"
-    # An emulated CPU may stand still while it writes a record: that comes late, and is kept; or
-    # its process is ended in the midst of it, as hop ends its servers: that one is lost.
+    # An emulated CPU may stop while it writes a record: the record comes late, and is kept. If its
+    # process is ended meanwhile, as hop ends its servers, the record is lost.
     ended = r"|1 records \(record\)" if part == "both" else ""
     if not any(re.fullmatch(rf"lost +(nothing|\d+ events \(straggler\){ended})", line.strip())
                for line in found.get(part, [])):

@@ -130,7 +130,7 @@ static void chain(int port)
 }
 
 /* A server that goes on, and a client of it: both ends in one process. */
-static void alone(int port, int said)
+static void alone(int port, int ready)
 {
 	int listener = listen_at(port), fd = connect_to(port);
 	char text[1024];
@@ -138,27 +138,27 @@ static void alone(int port, int said)
 	if (write(fd, "GET / HTTP/1.1\r\n\r\n", 18) != 18 ||
 	    read(accept(listener, NULL, NULL), text, sizeof(text)) <= 0)
 		die("alone");
-	if (write(said, "x", 1) == 1)
+	if (write(ready, "x", 1) == 1)
 		pause();
 }
 
 static void crowd(int want)
 {
-	int said[2], n = 0, there = 0;
+	int ready[2], n = 0, there = 0;
 	pid_t pid[256];
 	char byte;
 
-	if (want > 256 || pipe(said))
+	if (want > 256 || pipe(ready))
 		die("crowd");
 	for (int i = 0; i < want; i++) {
 		pid[i] = fork();
 		if (!pid[i])
-			alone(7200 + i, said[1]);
+			alone(7200 + i, ready[1]);
 		there += pid[i] > 0;
 	}
-	close(said[1]);
+	close(ready[1]);
 	alarm(60); /* one that has failed says nothing */
-	while (n < there && read(said[0], &byte, 1) == 1)
+	while (n < there && read(ready[0], &byte, 1) == 1)
 		n++;
 	printf("at once %d of %d\n", n, want);
 	for (int i = 0; i < want; i++)

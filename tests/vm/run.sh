@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh [KERNEL_PACKAGE..] - does otrace work in Debian's kernels?
+# run.sh [KERNEL_PACKAGE..] - checks otrace in the kernels of Debian.
 #
 # Each is booted in QEMU (emulated: no KVM, no network card) on an initramfs that holds
 # build/otrace, its libraries, busybox and hop.c; what the guest prints is judged by
@@ -16,7 +16,7 @@ out=${OUT:-build/vm}
 fetch() { # META: its vmlinuz in $cache/META
 	local package
 	mkdir -p "$cache/$1"
-	exec 9>"$cache/$1/.lock" # another run may want the same now
+	exec 9>"$cache/$1/.lock" # another run may fetch the same kernel
 	flock 9
 	[ ! -s "$cache/$1/vmlinuz" ] || return 0
 	package=$(apt-cache depends "$1" | awk '/Depends: linux-image-/ { print $2; exit }')
@@ -67,11 +67,11 @@ for meta in "$@"; do
 	fi
 	exec 9>&-
 	boot "$meta" || true
-	if said=$(/usr/bin/python3 $here/check.py "$meta" "$out/$meta.console"); then
-		echo "ok $n - $meta: $said, $((SECONDS - since)) s"
+	if result=$(/usr/bin/python3 $here/check.py "$meta" "$out/$meta.console"); then
+		echo "ok $n - $meta: $result, $((SECONDS - since)) s"
 	else
 		echo "not ok $n - $meta, $((SECONDS - since)) s"
-		printf '# %s\n' "$said"
+		printf '# %s\n' "$result"
 		tail -n 60 "$out/$meta.console" | tr -d '\r' | cut -c1-200 | sed 's/^/# | /'
 		bad=1
 	fi

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef TALKS_H
-#define TALKS_H
+#ifndef CONVERSATIONS_H
+#define CONVERSATIONS_H
 
-/* talks.h - what the two ends of talks.c share. */
+/* conversations.h - what the two ends of conversations.c share. */
 
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -17,12 +17,13 @@ enum port {
 	PORTS
 };
 
-#define HOST	 INADDR_LOOPBACK
-#define FTP_HOST (INADDR_LOOPBACK + 1) /* whoever is greeted there gets no header any more */
+#define HOST INADDR_LOOPBACK
+#define FTP_HOST \
+	(INADDR_LOOPBACK + 1) /* a client that is greeted there gets no header from then on */
 
 void die(const char *what);
-int listening(struct sockaddr_in *at); /* at any port, which is told */
+int listening(struct sockaddr_in *at); /* at any port, which is returned */
 int dial(uint32_t host, int port);
 int serve(const char *path);
 
-#endif /* TALKS_H */
+#endif /* CONVERSATIONS_H */

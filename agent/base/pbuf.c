@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pbuf.c - the memory of protobuf's wire format; see pbuf.h. */
 
-#include "exporters/pbuf.h"
+#include "agent/base/pbuf.h"
 
 #include <errno.h>
 #include <stdlib.h>

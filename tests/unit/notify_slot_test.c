@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/trace/rules.c preload/base/inbound.c
-/* letter_test.c - a loop is woken, or reads, while another thread holds the notify token or the
+// needs: tests/unit/shim_fakes.c
+/* notify_slot_test.c - a loop is woken, or reads, while another thread holds the notify token or the
  * connection. */
 
 #include <setjmp.h>
@@ -23,7 +24,7 @@
 #include "preload/trace/rules.h"
 #include "preload/trace/shed.h"
 
-#define BOX (1ull << 32 | 7)
+#define SLOT (1ull << 32 | 7)
 
 struct otr_shim otr_shim;
 static struct otr_self self;
@@ -42,40 +43,6 @@ void *otr_alloc_once(void *place, size_t size)
 	if (!*at && !no_room)
 		*at = calloc(1, size);
 	return *at;
-}
-
-int otr_is_single_threaded(void)
-{
-	return 0;
-}
-
-struct otr_fd *otr_fd_upper(struct otr_fd *f)
-{
-	return f;
-}
-
-int otr_ring_is_behind(void)
-{
-	return 0;
-}
-
-int otr_will_shed(const struct otr_fd *f, int dir)
-{
-	(void)f, (void)dir;
-	return 0;
-}
-
-void otr_mark_propagates(void)
-{
-}
-
-void otr_may_sleep(void)
-{
-}
-
-void otr_inbound_ids(struct otr_inbound *sv, const struct otr_fd *f, const struct iovec *iov, int n)
-{
-	(void)sv, (void)f, (void)iov, (void)n;
 }
 
 /* A request arrives on the connection. */
@@ -108,18 +75,18 @@ static void is_for_nobody(void)
 	assert_int_equal(self.strand.left, 0);
 }
 
-static void while_another_writes(void **state)
+static void a_slot_that_another_thread_holds(void **state)
 {
-	struct otr_notify_slot *box = otr_notify_slot_of(BOX);
+	struct otr_notify_slot *slot = otr_notify_slot_of(SLOT);
 
 	(void)state;
-	assert_non_null(box);
-	otr_rules_notify(&self, BOX, 0, 1000);
+	assert_non_null(slot);
+	otr_rules_notify(&self, SLOT, 0, 1000);
 	is_for_nobody();
-	otr_notify_slot_clear(box);
+	otr_notify_slot_clear(slot);
 }
 
-static void what_another_thread_holds(void **state)
+static void a_connection_that_another_thread_holds(void **state)
 {
 	(void)state;
 	otr_rules_notify(&self, 0, 0, 1000);
@@ -127,7 +94,7 @@ static void what_another_thread_holds(void **state)
 }
 
 /* It waits for its own answer. */
-static void but_who_blocks_goes_on(void **state)
+static void a_strand_that_blocks_keeps_its_current(void **state)
 {
 	(void)state;
 	self.strand.loop = 0;
@@ -136,17 +103,17 @@ static void but_who_blocks_goes_on(void **state)
 }
 
 /* To write is not to handle a request. */
-static void nor_who_writes(void **state)
+static void a_write_handles_no_request(void **state)
 {
-	struct otr_notify_slot *box = otr_notify_slot_of(BOX);
+	struct otr_notify_slot *slot = otr_notify_slot_of(SLOT);
 
 	(void)state;
-	otr_rules_notify(&self, BOX, 1, 1000);
+	otr_rules_notify(&self, SLOT, 1, 1000);
 	assert_int_equal(self.strand.cur.conn, 4);
-	otr_notify_slot_clear(box);
+	otr_notify_slot_clear(slot);
 }
 
-static void a_request_for_which_there_is_no_room(void **state)
+static void a_request_for_which_no_exchange_is_free(void **state)
 {
 	struct otr_fd b = a;
 
@@ -164,11 +131,11 @@ static void a_request_for_which_there_is_no_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(while_another_writes),
-		TEST(what_another_thread_holds),
-		TEST(but_who_blocks_goes_on),
-		TEST(nor_who_writes),
-		TEST(a_request_for_which_there_is_no_room),
+		TEST(a_slot_that_another_thread_holds),
+		TEST(a_connection_that_another_thread_holds),
+		TEST(a_strand_that_blocks_keeps_its_current),
+		TEST(a_write_handles_no_request),
+		TEST(a_request_for_which_no_exchange_is_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

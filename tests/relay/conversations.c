@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * talks.c - random conversations, the same for the same seed.
+ * conversations.c - random conversations, the same for the same seed.
  *
- *	talks serve FILE	prints its ports, then writes all that each connection brings
- *	talks play PORTS SEED N	plays the client: prints what each call returned, and of each
+ *	conversations serve FILE	prints its ports, then writes all that each connection brings
+ *	conversations play PORTS SEED N	plays the client: prints what each call returned, and of each
  *				connection, in order, where a header may stand: behind the
  *				request line of a valid request that this very process sent on
  *				a connection of its own to a peer that waits to be asked
@@ -29,7 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "talks.h"
+#include "conversations.h"
 
 static uint64_t state;
 static int ports[PORTS], connections;
@@ -41,7 +41,7 @@ static uint32_t rnd(uint32_t below)
 }
 
 /* One connection as it goes. */
-struct talk {
+struct conversation {
 	int fd;
 	int number;
 	size_t sent;
@@ -96,7 +96,7 @@ static ssize_t by_pieces(int fd, const char *text, size_t len, int how)
 
 static ssize_t by_file(int fd, const char *text, size_t len, int spliced)
 {
-	int from = memfd_create("talk", 0), p[2];
+	int from = memfd_create("conversation", 0), p[2];
 	ssize_t n;
 
 	if (write(from, text, len) < 0 || lseek(from, 0, SEEK_SET) || pipe(p))
@@ -248,7 +248,7 @@ static ssize_t send_by(int way, int fd, const char *text, size_t len)
 	}
 }
 
-static void say(struct talk *t, int way, const char *text, size_t len)
+static void say(struct conversation *t, int way, const char *text, size_t len)
 {
 	ssize_t n;
 
@@ -260,13 +260,13 @@ static void say(struct talk *t, int way, const char *text, size_t len)
 }
 
 /* A header may stand `at` bytes behind where we are. */
-static void mark(struct talk *t, size_t at)
+static void mark(struct conversation *t, size_t at)
 {
 	if (t->n_marks < 64)
 		t->marks[t->n_marks++] = t->sent + at;
 }
 
-static void listen_to(struct talk *t)
+static void listen_to(struct conversation *t)
 {
 	struct pollfd one = {.fd = t->fd, .events = POLLIN};
 	char buf[4096];
@@ -300,7 +300,7 @@ static size_t make_body(char *out)
 	return len;
 }
 
-static void request(struct talk *t)
+static void request(struct conversation *t)
 {
 	static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "OPTIONS"};
 	char head[1200], body[700] = "";
@@ -335,7 +335,7 @@ static void request(struct talk *t)
 }
 
 /* Heads that are not valid: what follows is anybody's. */
-static void broken(struct talk *t)
+static void broken(struct conversation *t)
 {
 	static const struct {
 		const char *text;
@@ -364,7 +364,7 @@ static void broken(struct talk *t)
 	say(t, any_way(), inner, sizeof(inner) - 1);
 }
 
-static void print_marks(const struct talk *t)
+static void print_marks(const struct conversation *t)
 {
 	printf("conn %d:", t->number);
 	for (int i = 0; i < t->n_marks; i++)
@@ -375,7 +375,7 @@ static void print_marks(const struct talk *t)
 
 /* With answers that nobody has read the kernel would end it by a reset, and what was sent last
  * might not arrive. */
-static void end(struct talk *t, int may)
+static void end(struct conversation *t, int may)
 {
 	char rest[4096];
 
@@ -388,14 +388,14 @@ static void end(struct talk *t, int may)
 	close(t->fd);
 }
 
-static struct talk begin_at(uint32_t host, enum port port)
+static struct conversation begin_at(uint32_t host, enum port port)
 {
-	struct talk t = {.fd = dial(host, ports[port]), .number = connections++};
+	struct conversation t = {.fd = dial(host, ports[port]), .number = connections++};
 
 	return t;
 }
 
-static struct talk begin(enum port port)
+static struct conversation begin(enum port port)
 {
 	return begin_at(HOST, port);
 }
@@ -403,7 +403,7 @@ static struct talk begin(enum port port)
 /* FTP: what goes over the second connection is a file. */
 static void upload(void)
 {
-	struct talk control = begin_at(FTP_HOST, GREETS_220), data;
+	struct conversation control = begin_at(FTP_HOST, GREETS_220), data;
 
 	listen_to(&control);
 	say(&control, 0, "USER a\r\n", 8);
@@ -418,7 +418,7 @@ static void upload(void)
 
 static void greeted(enum port port)
 {
-	struct talk t = begin(port);
+	struct conversation t = begin(port);
 
 	if (rnd(2))
 		listen_to(&t);
@@ -436,7 +436,7 @@ static void accepted(void)
 {
 	struct sockaddr_in at;
 	int door = listening(&at);
-	struct talk t = begin(CALLS_BACK);
+	struct conversation t = begin(CALLS_BACK);
 	char line[16];
 
 	(void)!write(t.fd, line, (size_t)sprintf(line, "%d\n", ntohs(at.sin_port)));
@@ -451,7 +451,7 @@ static void accepted(void)
 /* A child that goes on where its parent began. */
 static void in_child(void)
 {
-	struct talk t = begin(PLAIN);
+	struct conversation t = begin(PLAIN);
 	pid_t pid;
 
 	if (rnd(2))
@@ -470,7 +470,7 @@ static void in_child(void)
 
 static void converse(void)
 {
-	struct talk t;
+	struct conversation t;
 
 	switch (rnd(10)) {
 	case 0:
@@ -516,5 +516,7 @@ int main(int argc, char **argv)
 		return serve(argv[2]);
 	if (argc == 5 && !strcmp(argv[1], "play"))
 		return play(argv[2], strtoull(argv[3], NULL, 10), atoi(argv[4]));
-	return fprintf(stderr, "usage: talks serve FILE | talks play PORTS SEED N\n"), 2;
+	return fprintf(stderr,
+		       "usage: conversations serve FILE | conversations play PORTS SEED N\n"),
+	       2;
 }

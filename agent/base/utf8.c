@@ -4,7 +4,7 @@
  * nearly always ASCII, so eight bytes are checked in one step.
  */
 
-#include "agent/resource/utf8.h"
+#include "agent/base/utf8.h"
 
 #define HIGH_BITS 0x8080808080808080ull
 #define LOW_BITS  0x0101010101010101ull

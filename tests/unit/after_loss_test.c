@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * torn_test.c - records of reused connections are lost at random: there are fewer spans, but each has
+ * after_loss_test.c - records of reused connections are lost at random: there are fewer spans, but each has
  * its own answer, or none and is marked.
  */
 
@@ -16,7 +16,7 @@ enum source {
 	PAUSES
 };
 
-struct torn {
+struct lossy {
 	struct story s;
 	enum source source;
 	uint32_t seed;
@@ -26,13 +26,13 @@ struct torn {
 	uint64_t lost, shed;
 };
 
-static uint32_t dice(struct torn *t, uint32_t sides)
+static uint32_t dice(struct lossy *t, uint32_t sides)
 {
 	t->seed = t->seed * 1664525u + 1013904223u;
 	return (t->seed >> 8) % sides;
 }
 
-static void emit_lost(struct torn *t, uint32_t cause, uint32_t n)
+static void emit_lost(struct lossy *t, uint32_t cause, uint32_t n)
 {
 	struct otr_ev_lost lost = {
 		.hdr = stamp(&t->s.mk, NULL, OTR_EV_LOST, sizeof(lost)),
@@ -44,7 +44,7 @@ static void emit_lost(struct torn *t, uint32_t cause, uint32_t n)
 }
 
 /* Reports, as the library does, how many bytes moved whose records were lost. */
-static void keep_run(struct torn *t, const struct otr_ev_data *da)
+static void keep_run(struct lossy *t, const struct otr_ev_data *da)
 {
 	t->run = (struct otr_ev_run){.hdr = da->hdr};
 	t->run.hdr.kind = OTR_EV_RUN;
@@ -56,7 +56,7 @@ static void keep_run(struct torn *t, const struct otr_ev_data *da)
 	t->run.dir = da->dir;
 }
 
-static int lose(struct torn *t, const struct otr_event *ev)
+static int lose(struct lossy *t, const struct otr_event *ev)
 {
 	t->lost++;
 	memset(&t->run, 0, sizeof(t->run));
@@ -71,7 +71,7 @@ static int lose(struct torn *t, const struct otr_event *ev)
 static int lossy(void *arg, const struct otr_event *ev)
 {
 	const struct otr_ev_data *da = (const void *)ev;
-	struct torn *t = arg;
+	struct lossy *t = arg;
 
 	if (ev->kind != OTR_EV_DATA && ev->kind != OTR_EV_CONN_OPEN)
 		return feed(&t->s, ev);
@@ -114,7 +114,7 @@ static size_t make(char out[200], const char *proto, bool answer, int n)
 	return answer ? len + message(out + len, 'Z', "I", 1) : len;
 }
 
-static void exchange(struct torn *t, struct end *e, const char *proto, int n)
+static void exchange(struct lossy *t, struct end *e, const char *proto, int n)
 {
 	int asker = e->role == OTR_ROLE_SERVER ? OTR_DIR_IN : OTR_DIR_OUT;
 	char text[200];
@@ -127,7 +127,7 @@ static void exchange(struct torn *t, struct end *e, const char *proto, int n)
 }
 
 /* The source pauses: the exchanges of that time are not recorded. */
-static void pause_for(struct torn *t, struct end *e, uint32_t n)
+static void pause_for(struct lossy *t, struct end *e, uint32_t n)
 {
 	emit_lost(t, OTR_LOSS_BUDGET, 0);
 	t->shed += n;
@@ -135,7 +135,7 @@ static void pause_for(struct torn *t, struct end *e, uint32_t n)
 	e->pos[OTR_DIR_OUT] += 50 * n;
 }
 
-static void converse(struct torn *t, struct end e, const char *proto)
+static void converse(struct lossy *t, struct end e, const char *proto)
 {
 	opens(&t->s.mk, &e);
 	for (int n = 0; n < ASKED; n++) {
@@ -163,7 +163,7 @@ static int number(struct otr_slice text)
 }
 
 /* Returns how many requests have their own answer. */
-static uint64_t check(const struct torn *t, bool http)
+static uint64_t check(const struct lossy *t, bool http)
 {
 	uint64_t right = 0;
 
@@ -191,7 +191,7 @@ static uint64_t check(const struct torn *t, bool http)
 static void one(struct end e, const char *proto, enum source source, uint32_t seed)
 {
 	static const uint32_t often[] = {5, 15, 45, 135}, longest[] = {1, 4, 16, 64};
-	static struct torn t;
+	static struct lossy t;
 	uint64_t right;
 
 	memset(&t, 0, sizeof(t));
@@ -232,7 +232,7 @@ static void http(void **state)
 	each("http", PLAIN);
 }
 
-static void http_told_by_the_library(void **state)
+static void http_of_the_library(void **state)
 {
 	(void)state;
 	each("http", RUNS);
@@ -250,7 +250,7 @@ static void statements(void **state)
 	each("pgsql", PLAIN);
 }
 
-static void statements_told_by_the_library(void **state)
+static void statements_of_the_library(void **state)
 {
 	(void)state;
 	each("pgsql", RUNS);
@@ -260,10 +260,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(http),
-		cmocka_unit_test(http_told_by_the_library),
+		cmocka_unit_test(http_of_the_library),
 		cmocka_unit_test(http_with_pauses),
 		cmocka_unit_test(statements),
-		cmocka_unit_test(statements_told_by_the_library),
+		cmocka_unit_test(statements_of_the_library),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * past.c - past PORT HOW PATH [HOW PATH..]: asks 127.0.0.1:PORT for each PATH and prints the answers.
+ * bypass.c - bypass PORT HOW PATH [HOW PATH..]: asks 127.0.0.1:PORT for each PATH and prints the answers.
  * HOW: calls (send, recv), stdio (on the socket), direct (system calls without functions of libc); the
  * last two bypass the library.
  */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * torn.c - calls that are left in the middle, and calls from places with little room.
+ * interrupted.c - calls that are left in the middle, and calls with little stack.
  *
- *	torn cancel N	threads cancelled while they send: what they hold is given back
- *	torn jump N	a handler leaves a blocked call by siglongjmp()
- *	torn stack N	handlers on a stack of their own with 2 KB to spare send requests
- *	torn fork N	children whose threads all begin at once
- *	torn give N	what is sent is the receiver's from then on, who gives it back
- *	torn pieces N	so is the list of its pieces (writev); of "message" the message
- *			(sendmsg), too; of "many" the list alone (sendmmsg)
+ *	interrupted cancel N	threads are cancelled while they send: they release what they hold
+ *	interrupted jump N	a handler leaves a blocked call by siglongjmp()
+ *	interrupted stack N	handlers on a stack of their own with 2 KB to spare send requests
+ *	interrupted fork N	children whose threads begin at the same time
+ *	interrupted give N	the receiver frees the memory that was sent
+ *	interrupted pieces N	the receiver frees the iovec list (writev), too; "message": and the message
+ *			(sendmsg); "many": the list alone (sendmmsg)
  *
- * Each prints what it saw; and then sends one request more, in the plain way, and tells
- * whether that came whole.
+ * Each mode prints what it saw; then it sends one more request by a plain call, and prints whether
+ * that arrived whole.
  */
 
 #include <errno.h>
@@ -32,7 +32,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GET "GET /torn HTTP/1.1\r\nHost: torn\r\n\r\n"
+#define GET "GET /left HTTP/1.1\r\nHost: left\r\n\r\n"
 
 static int fd[2];
 
@@ -72,7 +72,7 @@ static int is_whole(void)
 {
 	char got[512];
 	ssize_t n = read(fd[1], got, sizeof(got) - 1);
-	size_t line = strlen("GET /torn HTTP/1.1\r\n");
+	size_t line = strlen("GET /left HTTP/1.1\r\n");
 
 	if (n < (ssize_t)strlen(GET))
 		return 0;
@@ -107,7 +107,7 @@ static void *sends(void *big)
 
 	if (send(fd[0], GET, strlen(GET), 0) < 0 || !is_whole())
 		return "not whole";
-	memcpy(big, "POST /torn HTTP/1.1\r\nContent-Length: 1048000\r\n\r\n", 49);
+	memcpy(big, "POST /left HTTP/1.1\r\nContent-Length: 1048000\r\n\r\n", 49);
 	send(fd[0], big, 1 << 20, 0);
 	return "sent";
 }
@@ -162,7 +162,7 @@ static void jump(int times)
 	static volatile int jumped, sent;
 	char *big = calloc(1, 1 << 20);
 
-	memcpy(big, "POST /torn HTTP/1.1\r\nContent-Length: 1048000\r\n\r\n", 49);
+	memcpy(big, "POST /left HTTP/1.1\r\nContent-Length: 1048000\r\n\r\n", 49);
 	signal(SIGALRM, jumps);
 	for (volatile int i = 0; i < times; i++) {
 		pair();
