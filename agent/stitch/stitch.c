@@ -136,14 +136,15 @@ void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn)
 static int take_request(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 			const struct otr_msg *msg)
 {
-	struct otr_exchange *ex;
+	struct otr_exchange *ex, *named;
 
 	otr_exchange_evict(st);
-	ex = otr_exchange_new(st, wire, side, msg);
+	named = otr_parent_named(st, side->cause);
+	ex = otr_exchange_new(st, wire, side, msg, otr_parent_trace(named, side, msg));
 	if (!ex)
 		return -ENOMEM;
 	wire->now[side->ref.layer][side->ref.dir] = ex;
-	otr_parent_find(st, ex, side->cause);
+	otr_parent_find(st, ex, side->cause, named);
 	return 0;
 }
 
