@@ -307,22 +307,24 @@ static void fill_in(struct otr_stream_segment *seg, uint64_t pos, const struct o
 	seg->by_run_only = false;
 }
 
-/* Takes a record at `at` while no other is known from there on. */
-static int add_next(struct otr_half_stream *h, const struct otr_ev_data *ev)
+/* Takes a record that begins at or before `at`, while no other is known from there on. Of a body that
+ * was stepped over nothing is read. */
+static int add_next(struct otr_half_stream *h, uint64_t pos, const struct otr_ev_data *ev)
 {
 	struct otr_stream_segment *seg = otr_spares_take(&h->budget->segments, sizeof(*seg));
+	uint64_t spent = h->at - pos;
 	int rc;
 
 	if (!seg)
 		return -ENOMEM;
-	fill_in(seg, h->at, ev);
+	fill_in(seg, pos, ev);
 	rc = charge(h->budget, seg);
 	seg->bare = true;
 	h->budget->used += seg->cost;
 	note_moved(h, seg);
 	h->segments = h->last = seg;
-	if (seg->cap)
-		lend(h, ev->data, seg->cap);
+	if (seg->cap > spent)
+		lend(h, ev->data + spent, seg->cap - spent);
 	return rc;
 }
 
@@ -347,8 +349,8 @@ int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev
 		h->run_pos = pos;
 		h->run_over = h->has_tail = false;
 	}
-	if (!h->segments && !h->buf.data && pos == h->at)
-		return add_next(h, ev);
+	if (!h->segments && !h->buf.data && pos <= h->at)
+		return add_next(h, pos, ev);
 	return add_at(h, pos, ev);
 }
 
