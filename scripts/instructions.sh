@@ -5,8 +5,9 @@
 # Replays the recordings of tests/bench/recordings to a sink on this host, the whole and the first
 # quarter: their difference has no start-up in it. Instructions do not depend on the clock, so a busy
 # machine gives the same figures. valgrind counts a `rep movsb` once for each byte that it copies, so
-# memcpy() is kept from it: a curl that copies a batch would count as 350 instructions for a span. A figure more than 3 % above its ceiling in tests/bench/instructions
-# fails; 3 % below it, the ceiling may be lowered.
+# memcpy() is kept from it: a curl that copies a batch would count as 350 instructions for a span.
+# A figure more than 3 % above its ceiling in tests/bench/instructions fails; 3 % below it, the
+# ceiling may be lowered.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/services.sh
