@@ -75,9 +75,9 @@ $(B)/libotrace.so: $(SHIM_SRC:%.c=$(B)/%.o) preload/hooks/exports.map
 # as a whole, too: a tenth of the instructions of a span, and six seconds more of each link.
 HOT := agent/stream/% agent/stitch/% agent/proto/% agent/span/% agent/sink/% agent/view/tree% \
        agent/view/label.c agent/console/console.c agent/console/pending.c agent/console/stats.c \
-       agent/base/buf.c agent/base/keyed.c agent/base/spares.c agent/resource/procs.c agent/resource/utf8.c \
-       agent/source/event.c agent/source/replay.c agent/pipeline.c agent/sinks.c \
-       exporters/otlp_encode.c exporters/pbuf.c
+       agent/base/% agent/resource/procs.c \
+       agent/source/event.c agent/source/merge.c agent/source/replay.c agent/pipeline.c agent/sinks.c \
+       exporters/otlp_encode.c exporters/otlp_group.c exporters/queue.c exporters/sink.c
 HOT_LTO := $(if $(SAN),,-O3 -flto=auto -ffat-lto-objects)
 $(patsubst %.c,$(B)/%.o,$(filter $(HOT),$(SRC))): ALL_CFLAGS += $(HOT_LTO)
 $(B)/otrace: $(B)/agent/main.o $(LIB_OBJ)

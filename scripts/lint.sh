@@ -58,8 +58,9 @@ licences() {
 		done
 }
 
-readmes() { # each folder has a README.md, or is mentioned in the one above
+readmes() { # each folder has a README.md of at most 20 lines, or is mentioned in the one above
 	local folder
+	files '*/README.md' | xargs wc -l | awk '$1 > 20 && $2 != "total" { print $2 ": " $1 " lines, 20 at most" }'
 	files '*.c' '*.h' '*.sh' '*.py' '*.bats' '*.md' | xargs -n 1 dirname | sort -u | grep -v '^\.$' |
 		while read -r folder; do
 			[ -e "$folder/README.md" ] ||
@@ -97,6 +98,6 @@ check "nothing refers to what is outside" alone
 check "no table without a keyed hash" keyed
 check "no include goes upward or round" layers
 check "licences" licences
-check "every folder says what it is for" readmes
+check "every folder says what it is for, in 20 lines" readmes
 echo "1..$n"
 exit $bad

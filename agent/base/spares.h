@@ -17,6 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#define OTR_SPARES_OFF 1
+#elif defined(__has_feature) /* clang, so the fuzzers */
+#if __has_feature(address_sanitizer)
+#define OTR_SPARES_OFF 1
+#endif
+#endif
+
 #define OTR_SPARES_CHUNK 4000u /* bytes; a larger object has a chunk of its own */
 #define OTR_SPARES_MAX	 4096u /* with more spare objects, a chunk goes back at once */
 
@@ -51,7 +59,7 @@ void otr_spares_shrink(struct otr_spares *sp, struct otr_spares_chunk *chunk);
 /* Gives `size` bytes, whose contents mean nothing; the same size each time. NULL: no memory. */
 static inline void *otr_spares_take(struct otr_spares *sp, size_t size)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef OTR_SPARES_OFF
 	(void)sp;
 	return malloc(size);
 #else
@@ -91,7 +99,7 @@ static inline void otr_spares_push(struct otr_spares *sp, struct otr_spare *spar
 /* Takes an object back, which may be NULL. */
 static inline void otr_spares_put(struct otr_spares *sp, void *p)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef OTR_SPARES_OFF
 	(void)sp;
 	free(p);
 #else

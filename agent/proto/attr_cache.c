@@ -93,13 +93,22 @@ static inline bool is_same(const char *a, const char *b, size_t len)
 	return otr_four(a) == otr_four(b) && otr_four(a + len - 4) == otr_four(b + len - 4);
 }
 
+static inline bool is_same_fixed(const char *a, const char *b)
+{
+	uint64_t differ = 0;
+
+	for (size_t i = 0; i < OTR_ATTR_KEY_FIXED; i += 8)
+		differ |= otr_eight(a + i) ^ otr_eight(b + i);
+	return !differ;
+}
+
 static bool holds(const struct row *at, const struct otr_attr_key *key)
 {
 	const char *to = at->key;
 
-	if (at->key_len != key->len || memcmp(to, key->fixed, key->n_fixed) != 0)
+	if (at->key_len != key->len || !is_same_fixed(to, key->fixed))
 		return false;
-	to += key->n_fixed;
+	to += sizeof(key->fixed);
 	for (uint32_t i = 0; i < key->n_texts; to += key->texts[i++].len)
 		if (key->texts[i].len && !is_same(to, key->texts[i].data, key->texts[i].len))
 			return false;
@@ -108,8 +117,8 @@ static bool holds(const struct row *at, const struct otr_attr_key *key)
 
 static void flatten(char *to, const struct otr_attr_key *key)
 {
-	memcpy(to, key->fixed, key->n_fixed);
-	to += key->n_fixed;
+	memcpy(to, key->fixed, sizeof(key->fixed));
+	to += sizeof(key->fixed);
 	for (uint32_t i = 0; i < key->n_texts; to += key->texts[i++].len)
 		if (key->texts[i].len)
 			memcpy(to, key->texts[i].data, key->texts[i].len);

@@ -36,8 +36,8 @@ struct otr_attr_block;
 /* Begins with bytes whose first one says of which kind the key is, and which tell where each text
  * behind them ends. Texts are borrowed. */
 struct otr_attr_key {
-	char fixed[OTR_ATTR_KEY_FIXED];
-	uint32_t n_fixed, n_texts;
+	char fixed[OTR_ATTR_KEY_FIXED]; /* with zeros at its end */
+	uint32_t n_texts;
 	size_t len; /* of all; 0: too long, or there is no key */
 	struct otr_slice texts[OTR_ATTR_KEY_TEXTS];
 	uint64_t hash; /* otr_attr_cache_find() sets it */
@@ -45,10 +45,10 @@ struct otr_attr_key {
 
 static inline void otr_attr_key_begin(struct otr_attr_key *key, const void *fixed, size_t len)
 {
+	memset(key->fixed, 0, sizeof(key->fixed));
 	memcpy(key->fixed, fixed, len);
-	key->n_fixed = (uint32_t)len;
 	key->n_texts = 0;
-	key->len = len;
+	key->len = sizeof(key->fixed);
 }
 
 static inline void otr_attr_key_add(struct otr_attr_key *key, struct otr_slice text)

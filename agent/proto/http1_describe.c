@@ -362,14 +362,15 @@ static int put_target(struct description *d, struct otr_span_builder *sb, struct
 	return 0;
 }
 
+/* Sets the fields that are read before find_host() sets the others. */
 static void begin(struct description *d, const struct otr_side *side, const struct otr_msg *req,
 		  const struct otr_msg *rsp)
 {
-	memset(d, 0, offsetof(struct description, host_text));
 	d->side = side;
 	d->req = req;
 	d->rsp = rsp;
 	d->server = side->role == OTR_ROLE_SERVER;
+	d->has_host = false;
 }
 
 int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,

@@ -40,8 +40,8 @@ struct otr_side {
 	const struct otr_proto_settings *settings; /* with describe(); NULL: the defaults */
 	struct otr_proto_memory *memory;	   /* with describe(), never NULL then */
 	struct otr_side_memo *memo;		   /* with describe(), of `conn`; or NULL */
-	struct otr_resource *resource;		   /* of the process; NULL: not known */
-	struct otr_slice service;		   /* with describe(): its service.name, or none */
+	struct otr_resource *resource; /* of the process; NULL: not known, or msg() of an answer */
+	struct otr_slice service;      /* with describe(): its service.name, or none */
 	enum otr_role role;
 	bool same_host; /* the process asks another address by the host name for which it was asked itself */
 };

@@ -20,6 +20,7 @@
 #include "agent/base/keyed.h"
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
+#include "agent/base/recent.h"
 #include "agent/resource/make.h"
 #include "agent/resource/resource.h"
 #include "bpf/event.h"
@@ -50,7 +51,7 @@ struct proc {
 
 struct otr_procs {
 	struct proc *all;
-	struct proc *recent; /* that was found last; or NULL */
+	struct otr_recent recent; /* of `all` */
 	struct proc *exited;
 	size_t n_exited, max;
 	uint64_t now_ns;
@@ -134,8 +135,7 @@ static void proc_free(struct proc *p)
 static void forget(struct otr_procs *procs, struct proc *p)
 {
 	HASH_DEL(procs->all, p);
-	if (procs->recent == p)
-		procs->recent = NULL;
+	otr_recent_drop(&procs->recent, p->tgid);
 	if (p->exit_ns) {
 		DL_DELETE(procs->exited, p);
 		procs->n_exited--;
@@ -387,12 +387,14 @@ static struct otr_resource *make(const struct otr_procs *procs, struct proc *p)
 
 struct otr_resource *otr_procs_resource(struct otr_procs *procs, uint32_t tgid)
 {
-	struct proc *p = procs->recent;
+	struct proc *p = otr_recent_find(&procs->recent, tgid);
 
-	if (!p || p->tgid != tgid)
-		p = procs->recent = find_or_insert(procs, tgid);
-	if (!p)
-		return NULL;
+	if (!p) {
+		p = find_or_insert(procs, tgid);
+		if (!p)
+			return NULL;
+		otr_recent_put(&procs->recent, tgid, p);
+	}
 	if (p->age != procs->host_age)
 		on_change(p);
 	if (!p->resource)

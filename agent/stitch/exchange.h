@@ -105,6 +105,13 @@ struct otr_trace {
 	uint32_t root_tgid;	 /* the process where it begins, until it is counted there; or 0 */
 };
 
+/* An exchange in a table, by an id of 8 bytes. Few have one. */
+struct otr_named {
+	UT_hash_handle hh;
+	uint8_t id[8];
+	struct otr_exchange *ex;
+};
+
 /* How far an exchange has come; each state follows the one before. */
 enum otr_life {
 	OTR_LIFE_OPEN,
@@ -135,8 +142,8 @@ struct otr_exchange {
 	struct otr_exchange *parent;	     /* NULL: none, or it was freed */
 	uint32_t n_kids;		     /* exchanges whose `parent` this is */
 	struct otr_exchange *peer;	     /* the same request at the other end; or NULL */
-	UT_hash_handle by_header;	     /* by header.span_id, if `indexed` */
-	UT_hash_handle by_given_id;	     /* by span_id, if `has_given_id` */
+	struct otr_named *by_header;	     /* in a table of named.c, by header.span_id; or NULL */
+	struct otr_named *by_given_id; /* in st->by_given_id, if its process gave it `span_id` */
 
 	struct otr_ref ref; /* first byte of the request; its direction is the role */
 	uint64_t end_pos;   /* where the request ends; 0: not known */
@@ -159,8 +166,6 @@ struct otr_exchange {
 	bool has_header;     /* `header` was read */
 	bool same_host;	     /* see struct otr_side */
 	bool partial;	     /* the head of its request was not seen whole */
-	bool indexed;	     /* it is in a table of named.c, by `header` */
-	bool has_given_id;   /* it is in st->by_given_id: its process gave it `span_id` */
 	uint16_t reported_s; /* the age at which it was reported as open, last */
 	int error;	     /* errno that ended it, or 0 */
 
@@ -208,7 +213,8 @@ struct otr_stitch {
 	uint64_t swept_ns; /* when otr_stitch_tick() last did what it does each second */
 	struct otr_wire *wires, *by_isn, *by_ends, *by_peer;
 	struct otr_recent recent_wires; /* of `wires` */
-	struct otr_exchange *named_clients, *named_servers, *passed_on, *by_given_id;
+	struct otr_named *named_clients, *named_servers, *passed_on, *by_given_id;
+	struct otr_spares old_named; /* memory for new ones */
 	struct otr_stitch_strand *strands;
 	struct otr_inbound_open *inbound_open;
 	struct otr_inbound_open *recent_inbound; /* that was found last; or NULL */

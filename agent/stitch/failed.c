@@ -70,7 +70,7 @@ static void end_attempt(struct otr_stitch *st, struct otr_failed *at)
 	at->ex = NULL;
 	st->n_failed--;
 	if (!ex->evidence && !ex->n_links)
-		otr_parent_find(st, ex, NULL);
+		otr_parent_find(st, ex, NULL, NULL);
 	otr_exchange_end(st, ex, at->last_ns);
 }
 
@@ -152,7 +152,7 @@ static struct otr_exchange *make_exchange(struct otr_stitch *st, const struct ot
 	wire->facts.remote = *remote;
 	if (st->cfg.procs)
 		side.resource = otr_procs_resource(st->cfg.procs, ev->hdr.tgid);
-	ex = otr_exchange_new(st, wire, &side, &(struct otr_msg){0});
+	ex = otr_exchange_new(st, wire, &side, &(struct otr_msg){0}, NULL);
 	if (!ex)
 		otr_wire_put(st, wire);
 	return ex;
@@ -181,7 +181,7 @@ static void hold_attempt(struct otr_stitch *st, const struct otr_ev_failed *ev,
 		return;
 	otr_exchange_answer(ex, OTR_ANSWER_MISSING);
 	ex->error = ev->error == ECANCELED ? ETIMEDOUT : ev->error;
-	otr_parent_find(st, ex, &ev->cause);
+	otr_parent_find(st, ex, &ev->cause, otr_parent_named(st, &ev->cause));
 	at = take_slot(st);
 	st->n_failed++;
 	*at = (struct otr_failed){
@@ -207,7 +207,7 @@ void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev)
 	}
 	if (at->conn == ev->hdr.conn) {
 		if (!at->ex->evidence && !at->ex->n_links)
-			otr_parent_find(st, at->ex, &ev->cause);
+			otr_parent_find(st, at->ex, &ev->cause, otr_parent_named(st, &ev->cause));
 		return;
 	}
 	at->last_ns = ev->hdr.time_ns;

@@ -141,16 +141,17 @@ static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
 }
 
 struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wire,
-				      const struct otr_side *side, const struct otr_msg *msg)
+				      const struct otr_side *side, const struct otr_msg *msg,
+				      struct otr_trace *tr)
 {
 	struct otr_exchange *ex = otr_spares_get(&st->old_exchanges, sizeof(*ex));
 	struct otr_msg *req = otr_msg_copy(&st->messages, msg);
-	struct otr_trace *tr = otr_trace_new(st);
+	struct otr_trace *fresh = tr ? NULL : otr_trace_new(st);
 
-	if (!ex || !req || !tr) {
+	if (!ex || !req || (!tr && !fresh)) {
 		otr_spares_put(&st->old_exchanges, ex);
 		otr_pool_put(&st->messages, req);
-		otr_spares_put(&st->old_traces, tr);
+		otr_spares_put(&st->old_traces, fresh);
 		return NULL;
 	}
 	ex->wire = wire;
@@ -168,7 +169,7 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wi
 	otr_ids_span(&st->ids, ex->span_id);
 	st->stats.requests++;
 	add_to_lists(st, ex);
-	otr_trace_add(st, tr, ex);
+	otr_trace_add(st, tr ? tr : fresh, ex);
 	return ex;
 }
 

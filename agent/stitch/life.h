@@ -11,12 +11,14 @@ struct otr_exchange;
 struct otr_msg;
 struct otr_side;
 struct otr_stitch;
+struct otr_trace;
 struct otr_wire;
 
-/* Makes the exchange that the request `msg`, seen at `side`, begins on `wire`. It has a trace of
- * its own, and no parent. NULL: no memory. */
+/* Makes the exchange that the request `msg`, seen at `side`, begins on `wire`. It has no parent, and is
+ * in trace `tr`; NULL: in one of its own. Returns NULL if there is no memory. */
 struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wire,
-				      const struct otr_side *side, const struct otr_msg *msg);
+				      const struct otr_side *side, const struct otr_msg *msg,
+				      struct otr_trace *tr);
 
 /* The exchange is over at `end_ns`: the last byte of its answer moved, or none will come. Nothing
  * happens if it was over before. */

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "agent/base/own.h"
 #include "agent/stitch/exchange.h"
 
 /* Does a client's end carry its own id, or one that was passed on? */
@@ -20,26 +21,51 @@ static bool is_own(const struct otr_exchange *ex)
 	return !memcmp(ex->span_id, ex->header.span_id, sizeof(ex->span_id));
 }
 
-static struct otr_exchange **table_of(struct otr_stitch *st, const struct otr_exchange *ex)
+static struct otr_named **table_of(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	if (otr_is_server(ex))
 		return &st->named_servers;
 	return is_own(ex) ? &st->named_clients : &st->passed_on;
 }
 
-static struct otr_exchange *find(struct otr_exchange *table, const uint8_t span_id[8])
+static struct otr_exchange *find(struct otr_named *table, const uint8_t id[8])
 {
-	struct otr_exchange *ex;
+	struct otr_named *named;
 
-	HASH_FIND(by_header, table, span_id, 8, ex);
-	return ex;
+	HASH_FIND(hh, table, id, 8, named);
+	return named ? named->ex : NULL;
+}
+
+/* Adds `ex` to a table. NULL: no memory. */
+static struct otr_named *add(struct otr_stitch *st, struct otr_named **table, const uint8_t id[8],
+			     struct otr_exchange *ex)
+{
+	struct otr_named *named = otr_spares_get(&st->old_named, sizeof(*named));
+
+	if (!named)
+		return NULL;
+	named->ex = ex;
+	memcpy(named->id, id, sizeof(named->id));
+	HASH_ADD(hh, *table, id, sizeof(named->id), named);
+	if (named->hh.tbl)
+		return named;
+	otr_spares_put(&st->old_named, named);
+	return NULL;
+}
+
+static void drop(struct otr_stitch *st, struct otr_named **table, struct otr_named *named)
+{
+	if (!named)
+		return;
+	HASH_DEL(*table, named);
+	otr_spares_put(&st->old_named, named);
 }
 
 struct otr_exchange *otr_named_mate(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_exchange *mate;
 
-	if (!ex->has_header || (!otr_is_server(ex) && !(ex->indexed && is_own(ex))))
+	if (!ex->has_header || (!otr_is_server(ex) && !(ex->by_header && is_own(ex))))
 		return NULL;
 	mate = find(otr_is_server(ex) ? st->named_clients : st->named_servers, ex->header.span_id);
 	return mate && !mate->peer ? mate : NULL;
@@ -47,13 +73,11 @@ struct otr_exchange *otr_named_mate(struct otr_stitch *st, const struct otr_exch
 
 void otr_named_add(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_exchange **table = table_of(st, ex);
+	struct otr_named **table = table_of(st, ex);
 
 	/* Only the first exchange with an id is added: later ones passed it on. */
-	if (ex->indexed || find(*table, ex->header.span_id))
-		return;
-	HASH_ADD(by_header, *table, header.span_id, 8, ex);
-	ex->indexed = ex->by_header.tbl != NULL;
+	if (!ex->by_header && !find(*table, ex->header.span_id))
+		ex->by_header = add(st, table, ex->header.span_id, ex);
 }
 
 static bool can_pass_on(const struct otr_exchange *reader, const struct otr_exchange *ex)
@@ -73,7 +97,7 @@ struct otr_exchange *otr_named_passed(struct otr_stitch *st, const struct otr_ex
 {
 	struct otr_exchange *ex;
 
-	if (!by->indexed || !is_own(by))
+	if (!by->by_header || !is_own(by))
 		return NULL;
 	ex = find(st->passed_on, by->header.span_id);
 	return ex && ex->remote && !otr_is_emitted(ex) && can_pass_on(by->peer, ex) ? ex : NULL;
@@ -81,10 +105,7 @@ struct otr_exchange *otr_named_passed(struct otr_stitch *st, const struct otr_ex
 
 struct otr_exchange *otr_given_id_find(struct otr_stitch *st, const uint8_t span_id[8])
 {
-	struct otr_exchange *ex;
-
-	HASH_FIND(by_given_id, st->by_given_id, span_id, 8, ex);
-	return ex;
+	return find(st->by_given_id, span_id);
 }
 
 /* If one record has several requests, the id is that of the first. */
@@ -95,23 +116,12 @@ void otr_given_id_add(struct otr_stitch *st, struct otr_exchange *ex, const uint
 	if (!memcmp(span_id, none, 8) || otr_given_id_find(st, span_id))
 		return;
 	memcpy(ex->span_id, span_id, 8);
-	HASH_ADD(by_given_id, st->by_given_id, span_id, 8, ex);
-	ex->has_given_id = ex->by_given_id.tbl != NULL;
-}
-
-static void given_id_remove(struct otr_stitch *st, struct otr_exchange *ex)
-{
-	if (!ex->has_given_id)
-		return;
-	HASH_DELETE(by_given_id, st->by_given_id, ex);
-	ex->has_given_id = false;
+	ex->by_given_id = add(st, &st->by_given_id, span_id, ex);
 }
 
 void otr_named_remove(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	given_id_remove(st, ex);
-	if (!ex->indexed)
-		return;
-	HASH_DELETE(by_header, *table_of(st, ex), ex);
-	ex->indexed = false;
+	drop(st, &st->by_given_id, OTR_TAKE(ex->by_given_id));
+	if (ex->by_header)
+		drop(st, table_of(st, ex), OTR_TAKE(ex->by_header));
 }

@@ -49,25 +49,48 @@ static bool crosses_processes(uint8_t evidence)
 	       evidence == OTR_EVIDENCE_NOTIFY;
 }
 
-/* The exchange that `cause`, of the record of `ex`, gives as the parent, or NULL. An exchange that was
- * over before `ex` began cannot be the parent: the cause is old. */
-static struct otr_exchange *cause_parent(struct otr_stitch *st, struct otr_exchange *ex,
-					 const struct otr_cause *cause)
+static bool names_parent(const struct otr_cause *cause)
 {
-	struct otr_exchange *parent;
+	return cause && cause->evidence != OTR_EVIDENCE_NONE && cause->parent.conn;
+}
 
-	if (!cause || cause->evidence == OTR_EVIDENCE_NONE || !cause->parent.conn)
+/* See parent.h. */
+struct otr_exchange *otr_parent_named(struct otr_stitch *st, const struct otr_cause *cause)
+{
+	return names_parent(cause) ? otr_wire_exchange_at(st, &cause->parent) : NULL;
+}
+
+/* Can an exchange of process `tgid` that begins at `start_ns` be made for `parent`? If that was over
+ * before, the evidence is old. */
+static bool can_be_made_for(const struct otr_exchange *parent, uint8_t evidence, uint32_t tgid,
+			    uint64_t start_ns)
+{
+	return (parent->tgid == tgid || crosses_processes(evidence)) &&
+	       (otr_is_open(parent) || parent->end_ns >= start_ns);
+}
+
+/* See parent.h. */
+struct otr_trace *otr_parent_trace(const struct otr_exchange *named, const struct otr_side *side,
+				   const struct otr_msg *msg)
+{
+	bool in_it = named && side->ref.dir == OTR_DIR_OUT && !msg->trace_ctx.len &&
+		     can_be_made_for(named, side->cause->evidence, side->tgid, side->start_ns);
+
+	return in_it ? named->trace : NULL;
+}
+
+/* The parent that `cause`, of the record of `ex`, gives, which names `named`; or NULL. */
+static struct otr_exchange *cause_parent(struct otr_stitch *st, struct otr_exchange *ex,
+					 const struct otr_cause *cause, struct otr_exchange *named)
+{
+	if (!names_parent(cause))
 		return NULL;
-	parent = otr_wire_exchange_at(st, &cause->parent);
-	if (!parent && otr_exchange_paused(st, ex))
+	if (!named && otr_exchange_paused(st, ex))
 		ex->thinned = true; /* the parent was shed: `ex` is no root */
-	if (!parent || parent == ex)
+	if (!named || named == ex ||
+	    !can_be_made_for(named, cause->evidence, ex->tgid, ex->start_ns))
 		return NULL;
-	if (parent->tgid != ex->tgid && !crosses_processes(cause->evidence))
-		return NULL;
-	if (!otr_is_open(parent) && parent->end_ns < ex->start_ns)
-		return NULL;
-	return parent;
+	return named;
 }
 
 static bool was_injected(const struct otr_exchange *ex, const struct otr_cause *cause)
@@ -106,9 +129,9 @@ static bool find_process(struct otr_stitch *st, struct otr_exchange *ex)
 }
 
 static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
-			    const struct otr_cause *cause)
+			    const struct otr_cause *cause, struct otr_exchange *named)
 {
-	struct otr_exchange *parent = cause_parent(st, ex, cause);
+	struct otr_exchange *parent = cause_parent(st, ex, cause, named);
 	bool injected = was_injected(ex, cause);
 
 	if (injected) {
@@ -127,12 +150,13 @@ static void find_for_client(struct otr_stitch *st, struct otr_exchange *ex,
 		otr_env_parent_find(st, ex);
 }
 
-void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_cause *cause)
+void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_cause *cause,
+		     struct otr_exchange *named)
 {
 	struct otr_exchange *mate = otr_wire_mate(ex);
 
 	if (!otr_is_server(ex)) {
-		find_for_client(st, ex, cause);
+		find_for_client(st, ex, cause, named);
 		if (!mate)
 			mate = otr_named_mate(st, ex);
 		if (mate)

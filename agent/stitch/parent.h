@@ -9,11 +9,23 @@
 
 struct otr_cause;
 struct otr_exchange;
+struct otr_msg;
+struct otr_side;
 struct otr_stitch;
+struct otr_trace;
 
-/* Finds the parent of `ex`, a new exchange, by `cause` (NULL: nothing is known), by its header, its
- * wire, its process; and its peer, if that is here. */
-void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_cause *cause);
+/* The exchange that `cause` names, if it names any that is here; or NULL. */
+struct otr_exchange *otr_parent_named(struct otr_stitch *st, const struct otr_cause *cause);
+
+/* The trace that the exchange of this request will be in, as side->cause names `named`; NULL: that is
+ * not certain. */
+struct otr_trace *otr_parent_trace(const struct otr_exchange *named, const struct otr_side *side,
+				   const struct otr_msg *msg);
+
+/* Finds the parent of `ex`, a new exchange, by `cause` (NULL: nothing is known) and the exchange that
+ * it names, by its header, its wire, its process; and its peer, if that is here. */
+void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_cause *cause,
+		     struct otr_exchange *named);
 
 /* Late evidence: `ex` was done for `parent`. If `ex` is emitted, that is counted as lost; if it
  * has a proved parent, the two contradict each other. */

@@ -71,6 +71,7 @@ void otr_stitch_free(struct otr_stitch **stp)
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
 	otr_spares_fini(&st->old_wires);
+	otr_spares_fini(&st->old_named);
 	otr_pool_fini(&st->messages);
 	otr_proto_memory_fini(&st->memory);
 	otr_sb_fini(&st->sb);
@@ -135,14 +136,15 @@ void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn)
 static int take_request(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 			const struct otr_msg *msg)
 {
-	struct otr_exchange *ex;
+	struct otr_exchange *ex, *named;
 
 	otr_exchange_evict(st);
-	ex = otr_exchange_new(st, wire, side, msg);
+	named = otr_parent_named(st, side->cause);
+	ex = otr_exchange_new(st, wire, side, msg, otr_parent_trace(named, side, msg));
 	if (!ex)
 		return -ENOMEM;
 	wire->now[side->ref.layer][side->ref.dir] = ex;
-	otr_parent_find(st, ex, side->cause);
+	otr_parent_find(st, ex, side->cause, named);
 	return 0;
 }
 
@@ -338,6 +340,7 @@ void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
 	otr_spares_trim(&st->old_exchanges);
 	otr_spares_trim(&st->old_traces);
 	otr_spares_trim(&st->old_wires);
+	otr_spares_trim(&st->old_named);
 	otr_span_memory_trim();
 	otr_pool_trim(&st->messages);
 }

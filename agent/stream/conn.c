@@ -33,7 +33,8 @@ void otr_conn_msg(struct otr_conn *cn, struct otr_side *side, struct otr_msg *ms
 {
 	if (cn->ss->cfg.settings)
 		drop_context(cn->ss->cfg.settings, msg);
-	side->resource = otr_procs_resource(cn->ss->procs, side->tgid);
+	if (msg->kind != OTR_MSG_RESPONSE)
+		side->resource = otr_procs_resource(cn->ss->procs, side->tgid);
 	cn->ss->ops.msg(cn->ss->arg, side, msg);
 }
 

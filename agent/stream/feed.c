@@ -161,10 +161,13 @@ static void note_start(struct otr_flow *fl, const struct otr_ev_data *ev)
 static void begin_at_first_byte(struct otr_flow *fl, struct otr_half_stream *hs,
 				const struct otr_ev_data *ev)
 {
-	bool unseen = fl->life == OTR_FLOW_WHOLE && !hs->moved_end;
-	bool answers = fl->knows_asker && ev->dir != fl->asker;
+	bool unseen, answers;
 
-	if (hs->begun || (unseen && is_first_byte(fl, ev)))
+	if (hs->begun)
+		return;
+	unseen = fl->life == OTR_FLOW_WHOLE && !hs->moved_end;
+	answers = fl->knows_asker && ev->dir != fl->asker;
+	if (unseen && is_first_byte(fl, ev))
 		return;
 	if (unseen || (answers && otr_conn_lossy(fl->conn)))
 		otr_half_stream_begin(hs, ev->pos - 1, ev->pos_kind);

@@ -110,11 +110,6 @@ uint64_t otr_half_stream_place(const struct otr_half_stream *h, uint64_t pos, ui
 	return near + (uint64_t)(int64_t)(int32_t)((uint32_t)pos - (uint32_t)near);
 }
 
-static uint64_t joined_end(const struct otr_half_stream *h)
-{
-	return h->at + (h->buf.len - h->head);
-}
-
 /* Moves the bytes to the front of buf when most of it is spent. */
 static void compact(struct otr_half_stream *h)
 {
@@ -150,7 +145,7 @@ void otr_half_stream_copy(struct otr_half_stream *h)
 static void join(struct otr_half_stream *h, const struct otr_stream_segment *seg,
 		 const uint8_t *data)
 {
-	uint64_t known = joined_end(h) - seg->pos;
+	uint64_t known = otr_half_stream_joined_end(h) - seg->pos;
 
 	if (known >= seg->cap)
 		return;
@@ -163,7 +158,7 @@ static void join(struct otr_half_stream *h, const struct otr_stream_segment *seg
 /* Is there a gap between the unread bytes and `seg`? */
 static bool is_apart(const struct otr_half_stream *h, const struct otr_stream_segment *seg)
 {
-	return seg->pos > joined_end(h) || h->buf.len - h->head > OTR_HALF_MAX;
+	return seg->pos > otr_half_stream_joined_end(h) || h->buf.len - h->head > OTR_HALF_MAX;
 }
 
 static void join_waiting(struct otr_half_stream *h)
@@ -307,22 +302,24 @@ static void fill_in(struct otr_stream_segment *seg, uint64_t pos, const struct o
 	seg->by_run_only = false;
 }
 
-/* Takes a record at `at` while no other is known from there on. */
-static int add_next(struct otr_half_stream *h, const struct otr_ev_data *ev)
+/* Takes a record that begins at or before `at`, while no other is known from there on. Of a body that
+ * was stepped over nothing is read. */
+static int add_next(struct otr_half_stream *h, uint64_t pos, const struct otr_ev_data *ev)
 {
 	struct otr_stream_segment *seg = otr_spares_take(&h->budget->segments, sizeof(*seg));
+	uint64_t spent = h->at - pos;
 	int rc;
 
 	if (!seg)
 		return -ENOMEM;
-	fill_in(seg, h->at, ev);
+	fill_in(seg, pos, ev);
 	rc = charge(h->budget, seg);
 	seg->bare = true;
 	h->budget->used += seg->cost;
 	note_moved(h, seg);
 	h->segments = h->last = seg;
-	if (seg->cap)
-		lend(h, ev->data, seg->cap);
+	if (seg->cap > spent)
+		lend(h, ev->data + spent, seg->cap - spent);
 	return rc;
 }
 
@@ -347,8 +344,8 @@ int otr_half_stream_data(struct otr_half_stream *h, const struct otr_ev_data *ev
 		h->run_pos = pos;
 		h->run_over = h->has_tail = false;
 	}
-	if (!h->segments && !h->buf.data && pos == h->at)
-		return add_next(h, ev);
+	if (!h->segments && !h->buf.data && pos <= h->at)
+		return add_next(h, pos, ev);
 	return add_at(h, pos, ev);
 }
 
@@ -376,49 +373,6 @@ void otr_half_stream_run(struct otr_half_stream *h, const struct otr_ev_run *ev)
 	memcpy(h->tail, ev->tail, sizeof(h->tail));
 }
 
-static const struct otr_stream_segment *covering(const struct otr_half_stream *h, uint64_t pos)
-{
-	for (const struct otr_stream_segment *seg = h->segments; seg && seg->pos <= pos;
-	     seg = seg->next)
-		if (pos < seg->end)
-			return seg;
-	return NULL;
-}
-
-/* See half_stream.h: some bytes behind those that are unread have moved. */
-enum otr_follow otr_half_stream_gap(const struct otr_half_stream *h)
-{
-	return covering(h, joined_end(h)) ? OTR_FOLLOW_GAP : OTR_FOLLOW_HOLE;
-}
-
-bool otr_half_stream_is_after_loss(const struct otr_half_stream *h, uint64_t end, bool calls)
-{
-	const struct otr_stream_segment *seg = h->segments;
-	uint64_t at = joined_end(h);
-
-	for (; seg && seg->pos <= at; seg = seg->next)
-		if (seg->end > at && !(calls && seg->by_run_only))
-			at = seg->end;
-	return at < end;
-}
-
-uint64_t otr_half_stream_hole_ns(const struct otr_half_stream *h)
-{
-	const struct otr_stream_segment *seg = h->segments;
-	uint64_t end = joined_end(h);
-
-	while (seg && seg->pos <= end)
-		seg = seg->next;
-	return seg ? seg->from.time_ns : 0;
-}
-
-bool otr_half_stream_begins_run(const struct otr_half_stream *h)
-{
-	const struct otr_stream_segment *seg = covering(h, h->at);
-
-	return seg && seg->from.first && seg->pos == h->at;
-}
-
 void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n)
 {
 	size_t left = h->buf.len - h->head;
@@ -429,71 +383,6 @@ void otr_half_stream_spend(struct otr_half_stream *h, uint64_t n)
 		give_back(h);
 	if (h->to_join)
 		join_waiting(h);
-}
-
-/* A segment whose kept bytes reach past `pos`. */
-static const struct otr_stream_segment *next_kept(const struct otr_half_stream *h, uint64_t pos)
-{
-	const struct otr_stream_segment *seg = h->segments;
-
-	while (seg && seg->pos + seg->cap <= pos)
-		seg = seg->next;
-	return seg;
-}
-
-uint64_t otr_half_stream_gap_end(const struct otr_half_stream *h)
-{
-	const struct otr_stream_segment *seg = next_kept(h, joined_end(h));
-
-	return seg ? seg->pos : h->moved_end;
-}
-
-/* The first segment after `at` that opens another run. */
-static const struct otr_stream_segment *next_run(const struct otr_half_stream *h)
-{
-	const struct otr_stream_segment *seg = h->segments;
-
-	while (seg && (!seg->from.first || seg->pos <= h->at))
-		seg = seg->next;
-	return seg;
-}
-
-uint64_t otr_half_stream_run_end(const struct otr_half_stream *h)
-{
-	const struct otr_stream_segment *seg = next_run(h);
-
-	return seg ? seg->pos : h->moved_end;
-}
-
-bool otr_half_stream_run_ended(const struct otr_half_stream *h)
-{
-	return h->run_over || next_run(h);
-}
-
-bool otr_half_stream_moved(const struct otr_half_stream *h, uint64_t end, uint64_t *when_ns,
-			   bool *exact)
-{
-	const struct otr_stream_segment *seg = h->segments;
-
-	if (end > h->moved_end)
-		return false;
-	*when_ns = h->spent_ns;
-	for (; seg && seg->pos < end; seg = seg->next) {
-		*when_ns = seg->from.time_ns;
-		*exact = end <= seg->end;
-		if (*exact)
-			return true;
-	}
-	*exact = false;
-	return true;
-}
-
-const struct otr_segment_origin *otr_half_stream_origin(const struct otr_half_stream *h,
-							uint64_t pos)
-{
-	const struct otr_stream_segment *seg = covering(h, pos);
-
-	return seg ? &seg->from : NULL;
 }
 
 void otr_half_stream_drop_spent(struct otr_half_stream *h)

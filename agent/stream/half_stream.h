@@ -120,13 +120,18 @@ static inline struct otr_slice otr_half_stream_bytes(const struct otr_half_strea
 	return (struct otr_slice){left ? h->buf.data + h->head : "", left};
 }
 
+/* The position behind them. */
+static inline uint64_t otr_half_stream_joined_end(const struct otr_half_stream *h)
+{
+	return h->at + (h->buf.len - h->head);
+}
+
 /* What follows those bytes. */
 enum otr_follow otr_half_stream_gap(const struct otr_half_stream *h);
 static inline enum otr_follow otr_half_stream_follow(const struct otr_half_stream *h)
 {
-	bool more = h->at + (h->buf.len - h->head) < h->moved_end;
-
-	return more ? otr_half_stream_gap(h) : OTR_FOLLOW_NOTHING;
+	return otr_half_stream_joined_end(h) < h->moved_end ? otr_half_stream_gap(h)
+							    : OTR_FOLLOW_NOTHING;
 }
 
 /* Spends `n` bytes, which may pass all that came. */

@@ -28,11 +28,14 @@ struct otr_node {
 	bool lost_parent; /* the span names a parent that is not among the spans */
 };
 
-/* Borrows the spans. */
+/* Borrows the spans. Of an outlined tree only `spans`, `failed`, `cut`, `first_error` and the root with
+ * its spans and times are set; otr_tree_time() makes the rest. */
 struct otr_tree {
 	struct otr_node *nodes; /* in order of start */
 	uint32_t n;
 	uint32_t root; /* the first root; the others follow by `next` */
+	bool outlined;
+	bool join; /* as otr_tree_build() was asked */
 	size_t spans, failed, services, weak, orphans, cut;
 	uint64_t start_ns, end_ns; /* of the whole trace */
 	uint32_t first_error;	   /* first node that failed while no child of it failed, or NONE */
@@ -40,7 +43,6 @@ struct otr_tree {
 	uint32_t slowest;	   /* node with the largest self time */
 	uint32_t fan;		   /* node with the most children at the same time, or NONE */
 	uint32_t fan_width;	   /* the number of those children */
-	uint32_t *scratch;	   /* for otr_tree_time(): as many as there are nodes */
 	void *memory;		   /* of the nodes, and of what builds them */
 	size_t bytes;		   /* of `memory` */
 };

@@ -117,37 +117,39 @@ static void *memory_of(struct otr_tree *tree, size_t bytes)
 	return tree->memory;
 }
 
-/* Lays out nodes and work in the memory of the tree. */
-static int work_init(struct work *w, struct otr_tree *tree, size_t n)
+static size_t slots_for(size_t n)
 {
 	size_t slots = n <= FEW ? 0 : 16;
 
 	while (slots && slots < n * 2)
 		slots *= 2;
-	tree->nodes = memory_of(tree, n * (sizeof(*tree->nodes) + sizeof(*w->by_start) +
-					   sizeof(*w->scratch) + 2 * sizeof(*w->node_of)) +
-					      slots * sizeof(*w->slots));
-	if (!tree->nodes)
-		return -ENOMEM;
+	return slots;
+}
+
+/* Lays out nodes and work in the memory of the tree. */
+static void lay_out(struct work *w, struct otr_tree *tree, size_t n)
+{
+	size_t slots = slots_for(n);
+
 	w->n = n;
 	w->mask = slots - 1;
+	tree->nodes = tree->memory;
 	w->by_start = (const struct otr_span **)(tree->nodes + n);
 	w->scratch = (uint64_t *)(w->by_start + n);
 	w->node_of = (uint32_t *)(w->scratch + n);
 	w->server_of = w->node_of + n;
 	w->slots = slots ? w->server_of + n : NULL;
-	return 0;
 }
 
-static void take_spans(struct work *w, const struct otr_span *const *spans)
+static int work_init(struct work *w, struct otr_tree *tree, size_t n)
 {
-	for (size_t i = 0; i < w->n; i++) {
-		w->by_start[i] = spans[i];
-		w->server_of[i] = w->node_of[i] = OTR_NODE_NONE;
-	}
-	sort(w);
-	if (w->slots)
-		index_ids(w);
+	size_t each = sizeof(*tree->nodes) + sizeof(*w->by_start) + sizeof(*w->scratch) +
+		      2 * sizeof(*w->node_of);
+
+	if (!memory_of(tree, n * each + slots_for(n) * sizeof(*w->slots)))
+		return -ENOMEM;
+	lay_out(w, tree, n);
+	return 0;
 }
 
 static bool has_parent(const struct otr_span *sp)
@@ -271,30 +273,57 @@ static void link_children(struct otr_tree *tree)
 	}
 }
 
-/* Many traces are of one span. */
-static void make_only_node(struct otr_tree *tree, const struct otr_span *sp)
+static void build(struct otr_tree *tree, struct work *w, bool join)
 {
-	struct otr_node *node = tree->nodes;
-
-	*node = (struct otr_node){
-		.span = sp,
-		.parent = OTR_NODE_NONE,
-		.child = OTR_NODE_NONE,
-		.next = OTR_NODE_NONE,
-		.lost_parent = has_parent(sp) && !has_id(sp, sp->parent_id) && !sp->parent_remote,
-	};
-	set_times(node);
-	tree->n = 1;
-}
-
-static void make_all_nodes(struct otr_tree *tree, struct work *w,
-			   const struct otr_span *const *spans, bool join)
-{
-	take_spans(w, spans);
+	sort(w);
+	if (w->slots)
+		index_ids(w);
 	make_nodes(tree, w, join);
 	find_parents(tree, w);
 	cut_cycles(tree, w->scratch);
 	link_children(tree);
+	otr_tree_count(tree, w->scratch);
+}
+
+static bool comes_before(const struct otr_span *a, const struct otr_span *b)
+{
+	return by_start(&a, &b) < 0;
+}
+
+/* The root of a few spans, if it can be told without their tree: none failed, no two share a node, and
+ * parents come before their children, so there is no cycle. Otherwise NULL. */
+static const struct otr_span *plain_root(const struct work *w)
+{
+	const struct otr_span *root = NULL;
+	uint32_t parent;
+
+	for (size_t i = 0; i < w->n; i++) {
+		const struct otr_span *sp = w->by_start[i];
+
+		if (sp->failed || client_of(w, sp) != OTR_NODE_NONE)
+			return NULL;
+		parent = has_parent(sp) ? find(w, sp->parent_id) : OTR_NODE_NONE;
+		if (parent == OTR_NODE_NONE)
+			root = root && comes_before(root, sp) ? root : sp;
+		else if (!comes_before(w->by_start[parent], sp))
+			return NULL;
+	}
+	return root;
+}
+
+/* Most traces are only counted, for which the root is enough. */
+static bool outline(struct otr_tree *tree, const struct work *w)
+{
+	const struct otr_span *root = w->n <= FEW ? plain_root(w) : NULL;
+
+	if (!root)
+		return false;
+	tree->nodes[0] = (struct otr_node){.span = root};
+	set_times(&tree->nodes[0]);
+	tree->first_error = OTR_NODE_NONE;
+	for (size_t i = 0; i < w->n; i++)
+		tree->cut += w->by_start[i]->cut;
+	return true;
 }
 
 int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans, size_t n, bool join)
@@ -305,13 +334,31 @@ int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans, s
 	if (n > UINT32_MAX / 4 || work_init(&w, tree, n))
 		return -ENOMEM;
 	tree->spans = n;
-	if (n == 1)
-		make_only_node(tree, spans[0]);
-	else
-		make_all_nodes(tree, &w, spans, join);
-	otr_tree_count(tree, w.scratch);
-	tree->scratch = (uint32_t *)w.scratch;
+	tree->join = join;
+	for (size_t i = 0; i < n; i++) {
+		w.by_start[i] = spans[i];
+		w.server_of[i] = w.node_of[i] = OTR_NODE_NONE;
+	}
+	tree->outlined = outline(tree, &w);
+	if (!tree->outlined)
+		build(tree, &w, join);
 	return 0;
+}
+
+void otr_tree_time(struct otr_tree *tree)
+{
+	struct work w;
+
+	if (tree->timed)
+		return;
+	lay_out(&w, tree, tree->spans);
+	if (tree->outlined) {
+		tree->outlined = false;
+		tree->cut = 0;
+		build(tree, &w, tree->join);
+	}
+	tree->timed = true;
+	otr_tree_times(tree, (uint32_t *)w.scratch);
 }
 
 void otr_tree_fini(struct otr_tree *tree)

@@ -18,12 +18,14 @@ struct otr_label;
 struct otr_span;
 
 /* Makes the tree of `n` spans, at least one, in place of the one that `tree` was; it begins zeroed.
+ * May leave it outlined (node.h).
  * `join`: the client and the server span of one exchange share a node. Returns 0, or -ENOMEM;
  * otr_tree_fini() frees the tree in both cases. */
 int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans, size_t n, bool join);
 void otr_tree_fini(struct otr_tree *tree);
 
-/* Finds where the time of the trace went: what a timed tree has (node.h). Does so once. */
+/* Completes the tree, and finds where the time of the trace went: what a timed tree has (node.h). Does
+ * so once. */
 void otr_tree_time(struct otr_tree *tree);
 
 /* The span that names the node: the server span, if there is one. */

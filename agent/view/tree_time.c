@@ -15,7 +15,6 @@
 #include "agent/span/span.h"
 #include "agent/view/label.h"
 #include "agent/view/node.h"
-#include "agent/view/tree.h"
 
 /* For qsort_r(): the latest end first. */
 static int later_end(const void *a, const void *b, void *arg)
@@ -127,13 +126,8 @@ static uint32_t next_critical(const struct otr_tree *tree, uint32_t top, uint32_
 	}
 }
 
-void otr_tree_time(struct otr_tree *tree)
+void otr_tree_times(struct otr_tree *tree, uint32_t *scratch)
 {
-	uint32_t *scratch = tree->scratch;
-
-	if (tree->timed)
-		return;
-	tree->timed = true;
 	self_times(tree, scratch);
 	tree->nodes[tree->root].critical = true;
 	for (uint32_t at = tree->root; at != OTR_NODE_NONE;

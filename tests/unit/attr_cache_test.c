@@ -75,12 +75,12 @@ static void knows_nothing_of_what_is_too_long(void **state)
 	(void)state;
 	assert_non_null(cache);
 	for (int i = 0; i < 4; i++) {
-		assert_false(ask(cache, 1, OTR_ATTR_KEY_MAX - 3, 10));
+		assert_false(ask(cache, 1, OTR_ATTR_KEY_MAX - OTR_ATTR_KEY_FIXED + 1, 10));
 		assert_false(ask(cache, 2, 10, 60000));
 	}
-	ask(cache, 3, OTR_ATTR_KEY_MAX - 4, 10);
-	ask(cache, 3, OTR_ATTR_KEY_MAX - 4, 10);
-	assert_true(ask(cache, 3, OTR_ATTR_KEY_MAX - 4, 10));
+	ask(cache, 3, OTR_ATTR_KEY_MAX - OTR_ATTR_KEY_FIXED, 10);
+	ask(cache, 3, OTR_ATTR_KEY_MAX - OTR_ATTR_KEY_FIXED, 10);
+	assert_true(ask(cache, 3, OTR_ATTR_KEY_MAX - OTR_ATTR_KEY_FIXED, 10));
 }
 
 /* Every key comes twice and is long, every block is large: as many bytes as a sender can cause. */

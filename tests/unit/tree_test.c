@@ -248,6 +248,53 @@ static void ignores_routes(void **state)
 	assert_false(otr_label_ignored(NULL, sp));
 }
 
+/* A few spans, each with any parent or none; some parents are not there, some make a cycle. */
+static void add_at_random(struct bench *b)
+{
+	uint32_t n = 1 + (uint32_t)random() % 6;
+
+	for (uint32_t i = 1; i <= n; i++)
+		add(b,
+		    &(struct make){random() % 2 ? S : C, random() % 4 ? 0 : OTR_EVIDENCE_WIRE, i,
+				   (uint32_t)random() % (n + 2), "a", "r", (double)(random() % 5),
+				   (double)(random() % 5), .status = random() % 8 ? 200 : 500,
+				   .cut = random() % 5 == 0});
+}
+
+/* What is told of a trace before its tree is complete is what the complete tree tells. */
+static void an_outline_tells_the_same(void **state)
+{
+	struct bench *b = *state;
+	size_t outlined = 0;
+
+	srandom(1);
+	for (int turn = 0; turn < 5000; turn++) {
+		const struct otr_span *const *spans = (const struct otr_span *const *)b->spans;
+		struct otr_node root;
+		struct otr_tree was;
+
+		add_at_random(b);
+		assert_int_equal(otr_tree_build(&b->tree, spans, b->n, turn % 2), 0);
+		was = b->tree;
+		root = was.nodes[was.root];
+		outlined += was.outlined;
+		otr_tree_time(&b->tree);
+		assert_false(b->tree.outlined);
+		assert_ptr_equal(b->tree.nodes[b->tree.root].span, root.span);
+		assert_ptr_equal(b->tree.nodes[b->tree.root].server, root.server);
+		assert_int_equal(b->tree.nodes[b->tree.root].start_ns, root.start_ns);
+		assert_int_equal(b->tree.nodes[b->tree.root].end_ns, root.end_ns);
+		assert_int_equal(b->tree.nodes[b->tree.root].answered, root.answered);
+		assert_int_equal(b->tree.spans, was.spans);
+		assert_int_equal(b->tree.failed, was.failed);
+		assert_int_equal(b->tree.cut, was.cut);
+		assert_int_equal(b->tree.first_error, was.first_error);
+		while (b->n)
+			otr_span_unref(&b->spans[--b->n]);
+	}
+	assert_in_range(outlined, 500, 4500);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -261,6 +308,7 @@ int main(void)
 		cmocka_unit_test(counts_in_three_digits),
 		cmocka_unit_test(finds_quantiles),
 		cmocka_unit_test(ignores_routes),
+		cmocka_unit_test_setup_teardown(an_outline_tells_the_same, begin, end),
 	};
 
 	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
