@@ -45,13 +45,28 @@ static bool is_port(const char *word, uint16_t *port)
 	return n && n <= 65535;
 }
 
+/* Is the process one of `names`, which are separated by blanks? */
+static bool is_one_of(uint32_t pid, const char *names)
+{
+	char name[64];
+	size_t n;
+
+	for (; *names; names += n + (names[n] == ' ')) {
+		n = strcspn(names, " ");
+		snprintf(name, sizeof(name), "%.*s", (int)n, names);
+		if (otr_procfs_is(pid, name))
+			return true;
+	}
+	return false;
+}
+
 /* Its spans are its clients' (struct otr_proto_ops). */
 static void note_mute(struct otr_targets *t, uint32_t pid)
 {
 	const struct otr_proto_ops *const *proto = otr_protos;
 
 	for (; *proto; proto++) {
-		if (!(*proto)->client_only || !otr_procfs_is(pid, (*proto)->server_exe))
+		if (!(*proto)->client_only || !is_one_of(pid, (*proto)->server_exe))
 			continue;
 		t->mute++;
 		t->server_title = (*proto)->title;

@@ -24,21 +24,26 @@ struct otr_walk {
 	__u32 left; /* bytes of the buffer that the walk has not reached */
 };
 
-static __always_inline void otr_walk_emit(struct otr_walk *w)
+static __always_inline void otr_segment_emit(struct otr_walk *w)
 {
 	struct otr_move *mv = w->mv;
 
-	if (!mv->seg.len)
-		return;
 	mv->moved = mv->seg.len;
-	if (mv->seg.copy > OTR_FRAMES_BYTES)
-		mv->seg.copy = OTR_FRAMES_BYTES;
 	otr_emit_data(w->task, w->conn, mv, w->cause, w->strand);
 	mv->pos += mv->moved;
 	mv->base += mv->moved;
 	mv->first = 0;
 	mv->seg.copy = 0;
 	mv->seg.len = 0;
+}
+
+static __always_inline void otr_walk_emit(struct otr_walk *w)
+{
+	if (!w->mv->seg.len)
+		return;
+	if (w->mv->seg.copy > OTR_FRAMES_BYTES)
+		w->mv->seg.copy = OTR_FRAMES_BYTES;
+	otr_segment_emit(w);
 }
 
 /* Reads what comes next, where the walk needs it. */
@@ -138,6 +143,62 @@ OTR_GLOBAL int otr_frames(struct otr_task *t, struct otr_bpf_conn *c, struct otr
 		left = otr_walk_iovs(t, c, mv, cause, strand);
 	if (left) /* the next header may be anywhere */
 		c->flow[mv->dir & 1].frames.lost = 1;
+	return 0;
+}
+
+#define OTR_CALL_STEPS 32 /* records of a call that has many buffers */
+
+static int otr_call_step(__u32 i, struct otr_walk *w)
+{
+	__u32 n = w->left < OTR_DATA_MAX ? w->left : OTR_DATA_MAX;
+
+	w->mv->seg.copy = n;
+	w->mv->seg.len = i + 1 < OTR_CALL_RECORDS ? n : w->left;
+	w->left -= w->mv->seg.len;
+	otr_segment_emit(w);
+	return !w->left;
+}
+
+/* Takes the next buffers of a call, as many as one record can hold. */
+static int otr_call_step_iovs(__u32 i, struct otr_walk *w)
+{
+	struct otr_move *mv = w->mv;
+	struct iovec *at = (void *)mv->base;
+	__u64 n = 0;
+
+	for (int k = 0; k < OTR_IOVS; k++) {
+		struct iovec one = {};
+
+		if (k >= mv->count || bpf_probe_read_user(&one, sizeof(one), at + k))
+			break;
+		n += one.iov_len;
+	}
+	if (n > w->left || mv->count <= OTR_IOVS || i + 1 == OTR_CALL_STEPS)
+		n = w->left;
+	mv->moved = n;
+	mv->seg.copy = n < OTR_DATA_MAX / 2 ? n : OTR_DATA_MAX / 2;
+	otr_emit_data(w->task, w->conn, mv, w->cause, w->strand);
+	mv->pos += n;
+	mv->first = 0;
+	mv->base += OTR_IOVS * sizeof(struct iovec);
+	mv->count -= OTR_IOVS;
+	w->left -= n;
+	return !w->left;
+}
+
+/* Copies a call by several records; changes `mv`. */
+OTR_GLOBAL int otr_long_call(struct otr_task *t, struct otr_bpf_conn *c, struct otr_move *mv,
+			     const struct otr_cause *cause, __u64 strand)
+{
+	struct otr_walk w = {.task = t, .conn = c, .mv = mv, .cause = cause, .strand = strand};
+
+	if (!t || !c || !mv || !cause)
+		return 0;
+	w.left = mv->moved;
+	if (mv->kind == OTR_BYTES_IOV)
+		bpf_loop(OTR_CALL_STEPS, otr_call_step_iovs, &w, 0);
+	else
+		bpf_loop(OTR_CALL_RECORDS, otr_call_step, &w, 0);
 	return 0;
 }
 

@@ -19,7 +19,12 @@ enum otr_opening {
 	OTR_OPENING_OTHER,
 	OTR_OPENING_HTTP2, /* it begins with the preface of HTTP/2: captured by FRAMES */
 	OTR_OPENING_SSH,   /* it is encrypted: captured as MUTE */
+	OTR_OPENING_REDIS, /* an array of strings: captured by CALLS, as pipelines are one call */
 };
+
+/* A call that is captured by CALLS and longer than one record can be, is copied by as many records, if
+ * it sends requests and its policy is to copy all that a record can hold. */
+#define OTR_CALL_RECORDS 4
 
 #define OTR_OPENING_BYTES 8  /* bytes that are looked at */
 #define OTR_PREFACE_BYTES 24 /* "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" */
@@ -41,6 +46,19 @@ struct otr_segment {
 	__u32 len;
 };
 
+static inline __attribute__((always_inline)) int otr_is_redis_head(const __u8 *at)
+{
+	return at[0] == '\r' && at[1] == '\n' && at[2] == '$';
+}
+
+/* "*3\r\n$", with up to four digits. */
+static inline __attribute__((always_inline)) int otr_opens_redis(
+	const __u8 first[OTR_OPENING_BYTES])
+{
+	return first[0] == '*' && (otr_is_redis_head(first + 2) || otr_is_redis_head(first + 3) ||
+				   otr_is_redis_head(first + 4) || otr_is_redis_head(first + 5));
+}
+
 static inline __attribute__((always_inline)) enum otr_opening otr_opening_of(
 	const __u8 first[OTR_OPENING_BYTES])
 {
@@ -48,6 +66,8 @@ static inline __attribute__((always_inline)) enum otr_opening otr_opening_of(
 		return OTR_OPENING_HTTP2;
 	if (!__builtin_memcmp(first, "SSH-", 4))
 		return OTR_OPENING_SSH;
+	if (otr_opens_redis(first))
+		return OTR_OPENING_REDIS;
 	return OTR_OPENING_OTHER;
 }
 

@@ -16,9 +16,16 @@
 /* How a connection is captured for which the agent has set no policy. */
 static __always_inline __u32 otr_own_policy(const struct otr_bpf_conn *c)
 {
-	return c->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES
-	       : c->opening == OTR_OPENING_SSH ? OTR_CAPTURE_MUTE
-					       : OTR_CAPTURE_HEAD;
+	return c->opening == OTR_OPENING_HTTP2	 ? OTR_CAPTURE_FRAMES
+	       : c->opening == OTR_OPENING_SSH	 ? OTR_CAPTURE_MUTE
+	       : c->opening == OTR_OPENING_REDIS ? OTR_CAPTURE_CALLS
+						 : OTR_CAPTURE_HEAD;
+}
+
+/* Do requests go in this direction? */
+static __always_inline int otr_asks(const struct otr_bpf_conn *c, __u8 dir)
+{
+	return dir == (c->role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN);
 }
 
 /* Looks up the policy of a direction: when a run begins and any policy has changed. */
@@ -29,7 +36,9 @@ static __always_inline void otr_refresh_policy(struct otr_bpf_conn *c, __u8 dir)
 	struct otr_bpf_dir *f = &c->flow[dir & 1];
 
 	f->capture = p ? p->capture : otr_own_policy(c);
-	f->head_bytes = p ? p->head_bytes : OTR_HEAD_BYTES;
+	f->head_bytes = p				  ? p->head_bytes
+			: c->opening == OTR_OPENING_REDIS ? OTR_DATA_MAX
+							  : OTR_HEAD_BYTES;
 }
 
 OTR_GLOBAL int otr_refresh_policies(struct otr_bpf_conn *c)
@@ -124,12 +133,6 @@ static __always_inline __u32 otr_cap(const struct otr_bpf_dir *f, const struct o
 	return mv->moved < left ? mv->moved : left;
 }
 
-/* Do requests go in this direction? */
-static __always_inline int otr_asks(const struct otr_bpf_conn *c, __u8 dir)
-{
-	return dir == (c->role == OTR_ROLE_CLIENT ? OTR_DIR_OUT : OTR_DIR_IN);
-}
-
 /* While the agent is over its CPU budget, requests are shed: each whole, with its answer, so that
  * none is seen in part. The rules of causality go on, since requests traced later need their
  * state. */
@@ -190,13 +193,23 @@ static __always_inline void otr_capture(struct otr_task *t, struct otr_bpf_conn 
 	__u32 cap;
 
 	otr_find_bytes(mv);
-	if (f->total == mv->moved && otr_open(c, mv) == OTR_OPENING_HTTP2)
-		otr_refresh_policies(c);
+	if (f->total == mv->moved) {
+		cap = otr_open(c, mv);
+		if (cap == OTR_OPENING_HTTP2 || cap == OTR_OPENING_REDIS)
+			otr_refresh_policies(c);
+	}
 	if (f->capture == OTR_CAPTURE_FRAMES) {
 		otr_frames(t, c, mv, cause, strand);
 		return;
 	}
 	cap = otr_cap(f, mv);
+	if (f->capture == OTR_CAPTURE_CALLS && f->head_bytes == OTR_DATA_MAX &&
+	    otr_asks(c, mv->dir) &&
+	    (mv->kind == OTR_BYTES_IOV ? mv->count > OTR_IOVS : cap == OTR_DATA_MAX)) {
+		f->cut |= mv->moved > OTR_CALL_RECORDS * OTR_DATA_MAX;
+		otr_long_call(t, c, mv, cause, strand);
+		return;
+	}
 	if (f->capture == OTR_CAPTURE_HEAD && otr_asks(c, mv->dir))
 		cap = otr_request_cap(f, mv, cap);
 	if (cap) {

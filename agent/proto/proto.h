@@ -125,7 +125,7 @@ struct otr_proto_ops {
 	/* The server's end of an exchange becomes no span, only an end of the wire: the spans of
 	 * a database would repeat those of its clients. */
 	bool client_only;
-	const char *server_exe; /* with client_only: name of the server's executable */
+	const char *server_exe; /* with client_only: names of the server's executable, by blanks */
 
 	/* How the console shows client spans of this protocol. NULL: by their host, as those of
 	 * HTTP. */

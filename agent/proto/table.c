@@ -3,9 +3,11 @@
 
 #include "agent/proto/http1.h"
 #include "agent/proto/pgsql.h"
+#include "agent/proto/redis.h"
 
 const struct otr_proto_ops *const otr_protos[] = {
 	&otr_pgsql,
+	&otr_redis,
 	&otr_http1,
 	NULL,
 };

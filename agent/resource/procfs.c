@@ -123,6 +123,14 @@ static const char *base_of(const char *path)
 
 /* Is `name` the base name of one of the first two arguments that are no option: the program, or
  * the script that it runs? */
+/* A server may have replaced its arguments by a title: "redis-server *:6379". */
+static bool is_title_of(const char *title, const char *name)
+{
+	size_t n = strlen(name);
+
+	return !strncmp(base_of(title), name, n) && base_of(title)[n] == ' ';
+}
+
 static bool names_it(const char *args, size_t len, const char *name)
 {
 	int seen = 0;
@@ -131,7 +139,7 @@ static bool names_it(const char *args, size_t len, const char *name)
 		if (seen && args[at] == '-')
 			continue;
 		seen++;
-		if (!strcmp(base_of(args + at), name))
+		if (!strcmp(base_of(args + at), name) || (seen == 1 && is_title_of(args, name)))
 			return true;
 	}
 	return false;

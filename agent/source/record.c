@@ -15,6 +15,7 @@
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
 #include "agent/source/record_auth.h"
+#include "agent/source/record_redis.h"
 #include "bpf/event.h"
 
 #define BUFFER	  (256u << 10)
@@ -68,15 +69,27 @@ int otr_record_open(struct otr_record **out, const char *path, struct otr_err *e
 	return 0;
 }
 
+/* Blanks the secrets of `ev` in a copy, which is returned; `ev` itself, if it has none. */
+static const struct otr_event *without_secrets(struct otr_record *rec, const struct otr_event *ev)
+{
+	bool login = otr_record_auth_concerns(&rec->auth, ev);
+	bool redis = ev->kind == OTR_EV_DATA && otr_record_redis_concerns((const void *)ev);
+
+	if ((!login && !redis) || ev->size > BLANK_MAX)
+		return ev;
+	memcpy(rec->copy, ev, ev->size);
+	if (login)
+		otr_record_auth_blank(&rec->auth, (void *)rec->copy);
+	if (redis)
+		otr_record_redis_blank((void *)rec->copy);
+	return (const void *)rec->copy;
+}
+
 void otr_record_put(struct otr_record *rec, const struct otr_event *ev)
 {
 	static const char zero[8];
 
-	if (otr_record_auth_concerns(&rec->auth, ev) && ev->size <= BLANK_MAX) {
-		memcpy(rec->copy, ev, ev->size);
-		ev = (const void *)rec->copy;
-		otr_record_auth_blank(&rec->auth, (void *)rec->copy);
-	}
+	ev = without_secrets(rec, ev);
 	put_bytes(rec, ev, ev->size);
 	put_bytes(rec, zero, OTR_RECORD_PADDED(ev->size) - ev->size);
 }

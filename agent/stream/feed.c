@@ -246,6 +246,9 @@ static void end_dir(struct otr_flow *fl, struct otr_dir_state *ds, int error)
 	ds->hs.run_over = true;
 	if (fl->proto)
 		otr_flow_read(fl, ds);
+	if (fl->proto && ds->resync && fl->knows_asker && otr_dir_state_dir(ds) != fl->asker)
+		otr_conn_after_loss(fl->conn, fl, false,
+				    ds->hs.moved_ns); /* answers may be there */
 	if (!ds->open)
 		return;
 	if (!error && !whole)

@@ -60,6 +60,8 @@ void otr_flow_shut(struct otr_flow *fl)
 
 void otr_flow_mute(struct otr_flow *fl)
 {
+	if (fl->proto && fl->unanswered) /* the answers will not be read */
+		otr_conn_after_loss(fl->conn, fl, false, fl->dirs[!fl->asker].hs.moved_ns);
 	otr_flow_shut(fl);
 	if (fl->layer == OTR_LAYER_LIB)
 		return;

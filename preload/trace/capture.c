@@ -10,9 +10,10 @@
 /* The capture of a connection for which the agent has set no policy. */
 static uint8_t default_policy(const struct otr_fd *f)
 {
-	return f->opening == OTR_OPENING_HTTP2 ? OTR_CAPTURE_FRAMES
-	       : f->opening == OTR_OPENING_SSH ? OTR_CAPTURE_MUTE
-					       : OTR_CAPTURE_HEAD;
+	return f->opening == OTR_OPENING_HTTP2	 ? OTR_CAPTURE_FRAMES
+	       : f->opening == OTR_OPENING_SSH	 ? OTR_CAPTURE_MUTE
+	       : f->opening == OTR_OPENING_REDIS ? OTR_CAPTURE_CALLS
+						 : OTR_CAPTURE_HEAD;
 }
 
 #define POLICY_PROBES 8 /* slots of the table in which the agent puts a key */
@@ -25,7 +26,7 @@ static void take_policy(struct otr_fd *f, int dir)
 	struct otr_shim_dir *w = &f->dirs[dir];
 
 	w->capture = default_policy(f);
-	w->head_bytes = OTR_HEAD_BYTES;
+	w->head_bytes = f->opening == OTR_OPENING_REDIS ? OTR_DATA_MAX : OTR_HEAD_BYTES;
 	if (f->layer == OTR_LAYER_LIB) { /* each call emits one complete message */
 		w->capture = OTR_CAPTURE_CALLS;
 		w->head_bytes = OTR_LIB_BYTES;

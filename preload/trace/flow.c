@@ -140,6 +140,32 @@ static void emit_first(struct otr_fd *f, struct otr_self *self, int dir, uint64_
 	}
 }
 
+/* Emits a call by several records, if it is longer than one can be and sends requests. Returns
+ * whether it did. */
+static int emit_long(struct otr_fd *f, struct otr_self *self, int dir, uint64_t pos, uint64_t moved,
+		     uint64_t start_ns, int first, const struct otr_cause *cause,
+		     const struct iovec *iov, int n)
+{
+	struct otr_shim_dir *w = &f->dirs[dir];
+	struct iovec part;
+	uint64_t len;
+
+	if (n != 1 || w->capture != OTR_CAPTURE_CALLS || w->head_bytes != OTR_DATA_MAX ||
+	    moved <= OTR_DATA_MAX || iov->iov_len < moved || !otr_is_request_dir(f, dir))
+		return 0;
+	part = *iov;
+	for (int i = 0; i < OTR_CALL_RECORDS && moved; i++) {
+		part.iov_len = moved < OTR_DATA_MAX ? moved : OTR_DATA_MAX;
+		len = i + 1 < OTR_CALL_RECORDS ? part.iov_len : moved;
+		w->cut |= otr_emit_data(f, self, dir, pos, len, start_ns, first && !i, cause, &part,
+					1, (uint32_t)part.iov_len) < len;
+		part.iov_base = (char *)part.iov_base + len;
+		pos += len;
+		moved -= len;
+	}
+	return 1;
+}
+
 /* Follows bytes that moved on `f`, of which self->event_ns is the time. */
 static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir, uint64_t moved,
 		       uint64_t start_ns, const struct iovec *iov, int n)
@@ -181,11 +207,13 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	w->frames.lost |= (uint8_t)shed; /* the frames of a shed request are not followed */
 	if (!ready || shed)
 		return;
-	if (!pos && otr_opening_read(f, dir, iov, n) == OTR_OPENING_HTTP2)
+	if (!pos && otr_opening_read(f, dir, iov, n) != OTR_OPENING_OTHER &&
+	    f->opening != OTR_OPENING_SSH)
 		otr_take_policies(f);
 	if (w->capture == OTR_CAPTURE_FRAMES)
 		otr_frames_moved(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
-	else if (w->capture != OTR_CAPTURE_MUTE)
+	else if (w->capture != OTR_CAPTURE_MUTE &&
+		 !emit_long(f, self, dir, pos, moved, start_ns, first, &cause, iov, n))
 		emit_first(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
 	if (!pos && f->opening == OTR_OPENING_SSH)
 		otr_take_policies(

@@ -102,18 +102,16 @@ ask() { curl -s -m 20 "$@"; }
 		'all(parent(v).attr["network.peer.address"].endswith("/app.sock") for v in V if v.parent)'
 }
 
-@test "Redis works as before, is muted, and is named in 'not seen'" {
+@test "a protocol that is not parsed works as before, is muted, and is named in 'not seen'" {
 	port=$(free_port)
-	bg redis redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$dir"
+	bg ajp "$PY" "$APPS/ajp.py" serve "$port"
 	up "$port"
 	export COLUMNS=160
 	attach --record "$dir/rec" ":$port"
-	for i in $(seq 8000); do echo "SET key:$i value-$i"; done | redis-cli -p "$port" >"$dir/answers"
-	[ "$(grep -c '^OK$' "$dir/answers")" -eq 8000 ]
-	[ "$(redis-cli -p "$port" GET key:8000)" = value-8000 ]
-	for i in $(seq 5); do redis-cli -p "$port" PING >/dev/null; done
+	[ "$("$PY" "$APPS/ajp.py" ask "$port" 8000)" = ok ]
+	for i in $(seq 5); do "$PY" "$APPS/ajp.py" ask "$port" 1; done
 	detach
-	grep -q '^not seen  redis-server (pid [0-9]*): .* connections\? to 127.0.0.1:'"$port"', .*Redis is not parsed yet' "$dir/text"
+	grep -q '^not seen  .* (pid [0-9]*): .* connections\? to 127.0.0.1:'"$port"', .*AJP is not parsed yet' "$dir/text"
 	[ ! -s "$dir/spans" ]
 	size=$(stat -c %s "$dir/rec")
 	echo "recording: $size bytes"

@@ -18,15 +18,15 @@ notice() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 
 	tls=$(free_port)
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout "$dir/key" -out "$dir/cert" 2>/dev/null
 	bg tls openssl s_server -quiet -accept "$tls" -key "$dir/key" -cert "$dir/cert"
-	bg redis redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$dir"
+	bg ajp "$PY" "$APPS/ajp.py" serve "$port"
 	up "$port"
 	up "$tls"
 	attach ":$port" ":$tls"
-	redis-cli -p "$port" PING
+	"$PY" "$APPS/ajp.py" ask "$port" 1
 	echo "secret words" | openssl s_client -quiet -connect "127.0.0.1:$tls" 2>/dev/null
-	until_true 60 notice 'Redis is not parsed yet'
+	until_true 60 notice 'AJP is not parsed yet'
 	notice '^otrace: no request was understood in 1[0-9] s$'
-	notice "^ *redis-[a-z-]* (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*Redis is not parsed yet"
+	notice "^ *[a-z0-9.-]* (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*AJP is not parsed yet"
 	notice "^ *openssl (pid [0-9]*): 1 connection to 127.0.0.1:$tls, .* TLS: not readable here"
 	detach
 }

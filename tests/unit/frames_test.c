@@ -131,6 +131,9 @@ static void openings(void **state)
 	(void)state;
 	assert_int_equal(otr_opening_of((const uint8_t *)PREFACE), OTR_OPENING_HTTP2);
 	assert_int_equal(otr_opening_of((const uint8_t *)"SSH-2.0-"), OTR_OPENING_SSH);
+	assert_int_equal(otr_opening_of((const uint8_t *)"*3\r\n$3\r\n"), OTR_OPENING_REDIS);
+	assert_int_equal(otr_opening_of((const uint8_t *)"*1000\r\n$"), OTR_OPENING_REDIS);
+	assert_int_equal(otr_opening_of((const uint8_t *)"*3\r\n:1\r\n"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"PRI * HX"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"GET / HT"), OTR_OPENING_OTHER);
 }

@@ -119,7 +119,12 @@ static void others_are_not_sniffed(void **state)
 {
 	const struct otr_slice heads[] = {
 		OTR_SLICE("\0\0\0\x1a\0\3\0\x9\0\0\0\1\0\4demo\0"), /* Kafka */
-		OTR_SLICE("*1\r\n$4\r\nPING\r\n"),
+		OTR_SLICE("*1\r\n$4\r\nnope\r\n"),
+		OTR_SLICE("PING\r\n"),			  /* NATS */
+		OTR_SLICE("-ERR 'Unknown Protocol'\r\n"), /* NATS, POP3 */
+		OTR_SLICE("+OK POP3 ready\r\n"),
+		OTR_SLICE("set key 0 0 5\r\nvalue\r\n"), /* Memcached */
+		OTR_SLICE("TYPE I\r\n"),		 /* FTP */
 		OTR_SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
 		OTR_SLICE("Q\0\0\0\x16SELECT a FROM t WHERE"), /* MySQL, prepare */
 		OTR_SLICE("\x16\3\1\2\0\1\0\1\xfc\3\3"),       /* TLS */
