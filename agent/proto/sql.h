@@ -6,8 +6,8 @@
  * sql.h - sanitises and summarises SQL statements.
  *
  * It is a lexer, not a parser: it takes any bytes, never fails, and reads each byte a few times at
- * most. It knows PostgreSQL, and what all dialects have in common. A dialect in which '"' or '[' quote
- * strings, '#' begins a comment, or comments do not nest needs a lexer of its own.
+ * most. A dialect in which '"' or '[' quote strings, '#' begins a comment, or comments do not nest needs
+ * a lexer of its own, as MySQL has (sql_mysql.c).
  */
 
 #include <stdbool.h>
@@ -18,6 +18,12 @@
 struct otr_buf;
 
 #define OTR_SQL_SUMMARY_MAX 255
+
+enum otr_sql_dialect {
+	OTR_SQL_ANSI,	      /* PostgreSQL, and what all dialects have in common */
+	OTR_SQL_MYSQL,	      /* a backslash in a string is an escape */
+	OTR_SQL_MYSQL_UNSURE, /* it is not known to be one: NO_BACKSLASH_ESCAPES may be set */
+};
 
 /* Appends `sql` with every literal replaced by '?' and comments removed. A literal or
  * comment without an end, or whose end is not certain, goes on to the end of `sql`.
@@ -31,5 +37,11 @@ size_t otr_sql_summary(char out[OTR_SQL_SUMMARY_MAX], struct otr_slice sql);
 /* Returns the traceparent in a comment of `sql`, as sqlcommenter appends it; a none slice if
  * there is none, or more than one. It may be malformed. */
 struct otr_slice otr_sql_context(struct otr_slice sql);
+
+/* The same by the rules of a dialect; those above take ANSI's. */
+void otr_sql_sanitize_as(struct otr_buf *out, struct otr_slice sql, enum otr_sql_dialect dialect);
+size_t otr_sql_summary_as(char out[OTR_SQL_SUMMARY_MAX], struct otr_slice sql,
+			  enum otr_sql_dialect dialect);
+struct otr_slice otr_sql_context_as(struct otr_slice sql, enum otr_sql_dialect dialect);
 
 #endif /* OTR_SQL_H */

@@ -25,6 +25,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/proto/http1.h"
+#include "agent/proto/mysql.h"
 #include "agent/proto/pgsql.h"
 #include "agent/resource/resource.h"
 #include "agent/config/settings.h"
@@ -156,7 +157,7 @@ static void gap(struct otr_buf *out)
 	otr_buf_str(out, PICK(gaps));
 }
 
-/* 'M' stands for a mark, '~' for a gap with a newline. */
+/* 'M' stands for a mark, '\1' for M, '~' for a gap with a newline. */
 static const char *const strings[] = {
 	"'M'", "'it''s M'", "'M''M'", "''''", "E'it\\'s M'", "E'a\\\\','M'", "e'\\\\\\'M'",
 	"'a'~'M'", "E'a'~'b\\'M'", "E'a'~'M'~'b\\'M'", "E'' ~'\\'M'",
@@ -180,6 +181,8 @@ static void fill(struct otr_buf *out, const char *pattern)
 	for (; *pattern; pattern++) {
 		if (*pattern == 'M')
 			mark(out);
+		else if (*pattern == '\1')
+			otr_buf_byte(out, 'M');
 		else if (*pattern == '~')
 			otr_buf_str(out, pick(2) ? "\n " : " -- it's SECRETVAL\n ");
 		else
@@ -352,6 +355,165 @@ static void no_literal_of_a_statement_leaves(void **state)
 		statements_in_a_row(&sql);
 		sp = sql_span(&sql);
 		assert_true(otr_span_string(sp, OTR_KEY_DB_QUERY_TEXT).len > 0);
+		if (leaks(sp, &out))
+			fail_msg("SEED=%llu RUNS=1: %.*s\nshows %.*s",
+				 (unsigned long long)seed, OTR_SLICE_ARG(sql),
+				 OTR_SLICE_ARG(out));
+		otr_span_unref(&sp);
+	}
+}
+
+/* ---- statements of MySQL ---- */
+
+static const char *const mysql_strings[] = {
+	"'M'", "\"M\"", "'it''s M'", "\"say \"\"M\"\"\"", "'it\"s M'", "\"it's M\"", "'M' 'M'", "\"M\"'M'",
+	"_utf8'M'", "_utf8mb4\"M\"", "_latin1 'M'", "N'M'", "n\"M\"", "X'9876543'", "x\"9876543\"", "b'1', 'M'",
+	"0x9876543", "0b1, 'M'", "9876543", "-9876543.5e-3", "5--9876543", "9876543e+9876543", ".9876543",
+	"'a\\\\', 'M'", "'\\\\\\\\' , \"M\"", "'a\\n M'", "'\\x95\x95\\', 'M'", "'\x95\\\\', 'M'",
+	"`n\x95`, 'M'", "x\x95`, 'M`'", "{d 'M'}", "DATE'M'", "'M' COLLATE utf8_bin", "a->'$.M'", "a->>\"$.M\"",
+	"a AGAINST ('M' IN BOOLEAN)", "a RLIKE 'M'", "2*/*it's M*/'M'", "2*/*/ 'M*/ 'M'",
+	"/*! 'M' */", "/*!99999 it's M */ 'M'", "/*!50000 '*/' M */", "/*\1!100100 \"M\" */", "/*! a /* 'M */ M */",
+	"/*!50001 # it's M */\n'M'", "/*!999999 `*/'M`'*/", "/*!9876543 'M'*/", "$$ M $$", "$t$ it's M $t$", "$t$, 'a $t$ M'",
+	"'a' # it's M\n, 'M'", "'a' -- it's M\n, 'M'", "'a' --'M'", "'a' -- it's M\r'M'\n, 'M'", "\"a\" #\"M\n, \"M\"",
+	"'a\\'', 'M'", "\\N, 'M'", "@'v', 'M'", "@`v`, \"M\"", "true, 'M'", "1'M'", "a'M'", "'*/', 'M'", "'/*', 'M', '*/'",
+};
+
+/* In ESCAPES a backslash before a quote escapes it; in STANDARD, with NO_BACKSLASH_ESCAPES, not. */
+static const char *const mysql_of_reading[2][5] = {
+	{"'\\', 'M'", "'M\\'", "'\\' || 'M\\'", "\"\\\", 'M'", "'a' LIKE 'M' ESCAPE '\\'"},
+	{"'a\\'M'", "'it\\'s M'", "\"a\\\"M\"", "N'a\\'M'", "'a\\'' , 'M'"},
+};
+
+static const char *const mysql_statements[] = {
+	"SELECT_%", "SELECT_a,_%_FROM t1 WHERE b_=_%_AND c_IN_(%,_%)", "SELECT_%,_%_FROM `t1`",
+	"INSERT_INTO_t1_VALUES_(%,_%),_(%,_%)", "INSERT IGNORE t1 SET a = %, b = %",
+	"REPLACE_INTO_t1_VALUES_(%)", "INSERT INTO t1 VALUES (%) ON DUPLICATE KEY UPDATE a = %",
+	"UPDATE_LOW_PRIORITY t1_SET_a_=_%,_b_=_%_WHERE_c_=_%_LIMIT_%", "DELETE_FROM_t1_WHERE_a_=_%",
+	"LOAD DATA LOCAL INFILE % INTO TABLE t1 FIELDS TERMINATED BY % (a) SET b = %",
+	"SELECT_%_INTO OUTFILE %_FROM t1", "SELECT % INTO @v", "SET @a := %, @b = #", "SET x = #, y = %",
+	"SET SESSION x = #", "SET @@global.x = %", "SET NAMES % COLLATE %", "SET PASSWORD = %",
+	"SET PASSWORD FOR %@% = PASSWORD(%)", "CREATE USER %@% IDENTIFIED BY %", "GRANT ALL ON a.* TO u@h IDENTIFIED BY %",
+	"ALTER USER u IDENTIFIED WITH x AS %", "CHANGE MASTER TO MASTER_PASSWORD = %, MASTER_PORT = %",
+	"CREATE TABLE t (a ENUM (%, %) DEFAULT % COMMENT %)", "ALTER TABLE t COMMENT = %", "KILL %",
+	"CREATE TABLE t (a INT) PARTITION BY LIST (a) (PARTITION p VALUES IN (%, %))", "CALL_p(%,_%)",
+	"PREPARE s FROM %", "EXECUTE s USING @a", "SELECT_*_FROM_%", "SELECT * FROM a, %", "SHOW TABLES LIKE %",
+	"SIGNAL SQLSTATE % SET MESSAGE_TEXT = %", "DO SLEEP(%)", "HANDLER t READ i = (%)", "XA START %",
+	"CREATE EVENT e ON SCHEDULE AT % DO SELECT %", "WITH_x_AS_(SELECT_%_a)_SELECT_*_FROM_x", "LOCK TABLES t READ",
+	"CREATE PROCEDURE p() BEGIN DECLARE x INT DEFAULT %; SELECT %; END", "EXPLAIN_SELECT_%", "PURGE BINARY LOGS TO %",
+};
+
+static void mysql_statement(struct otr_buf *out, enum reading reading)
+{
+	static const char *const gaps[] = {" ", "\n", " /* it's SECRETVAL */ ", " -- it's SECRETVAL\n",
+					   " # \"SECRETVAL\n", "/* a /* 'SECRETVAL */ ", " --\n", " /*! */ "};
+
+	for (const char *p = PICK(mysql_statements); *p; p++) {
+		if (*p == '%')
+			fill(out, pick(4) ? PICK(mysql_strings) : PICK(mysql_of_reading[reading]));
+		else if (*p == '#')
+			mark(out);
+		else if (*p == '_')
+			otr_buf_str(out, pick(3) ? " " : PICK(gaps));
+		else
+			otr_buf_byte(out, *p);
+	}
+}
+
+static void mysql_text(struct otr_buf *out, enum reading reading)
+{
+	static const char *const open[] = {"'M", "\"M", "`M", "/* M", "# M", "-- M", "/*! 'M", "'M\\'"};
+
+	for (uint32_t n = 1 + pick(3); n; n--) {
+		mysql_statement(out, reading);
+		if (n > 1)
+			otr_buf_str(out, pick(2) ? ";" : ";\n");
+	}
+	if (!pick(8)) {
+		otr_buf_str(out, "; SELECT ");
+		fill(out, PICK(open));
+	}
+}
+
+static void packet(struct otr_buf *out, char seq, const void *body, size_t len)
+{
+	const char head[4] = {(char)len, (char)(len >> 8), (char)(len >> 16), seq};
+
+	otr_buf_add(out, head, sizeof(head));
+	otr_buf_add(out, body, len);
+}
+
+#define PACKET(out, seq, text) packet(out, seq, text, sizeof(text) - 1)
+
+static const char mysql_greeting[] =
+	"\x0a" "10.11.6-MariaDB\0\1\0\0\0SECRETVA\0\xff\xf7\x21\2\0\xff\x81\x15\0\0\0\0\0\0\0\0\0\0"
+	"SECRETVALabc\0mysql_native_password\0";
+static const char mysql_login[] =
+	"\x08\x82\x20\0\0\0\0\1\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	"SECRETVAL1\0\x0aSECRETVAL2shop\0mysql_native_password\0";
+static const char mysql_failed[] = "\xff\x28\x04#42000near 'SECRETVAL' and 9876543";
+
+/* Says how strings are read, then asks, by COM_QUERY or by COM_STMT_PREPARE and COM_STMT_EXECUTE. */
+static void mysql_requests(struct otr_buf *out, const struct otr_buf *sql)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf body = {0};
+
+	otr_buf_byte(&body, pick(2) ? 0x03 : 0x16);
+	otr_buf_slice(&body, otr_buf_view(sql));
+	packet(out, 0, body.data, body.len);
+	if (body.data[0] == 0x16)
+		PACKET(out, 0, "\x17\xff\xff\xff\xff\0\1\0\0\0\0\1\xfe\0\x09SECRETVAL");
+}
+
+static void mysql_answers(struct otr_buf *out, enum reading reading)
+{
+	otr_buf_reset(out);
+	PACKET(out, 2, "\0\0\0\2\0\0\0");
+	if (reading == STANDARD)
+		out->data[out->len - 3] = 2; /* NO_BACKSLASH_ESCAPES */
+}
+
+static struct otr_span *mysql_span(const struct otr_buf *sql, enum reading reading)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf bytes = {0};
+	OTR_AUTO(otr_buf_fini) struct otr_buf asked = {0};
+	struct otr_mysql *my = calloc(1, sizeof(*my));
+	struct otr_msg req = {0}, rsp = {.kind = OTR_MSG_RESPONSE};
+	struct otr_span *sp;
+
+	PACKET(&bytes, 0, mysql_greeting);
+	parse_all(&otr_mysql, my, OTR_DIR_IN, otr_buf_view(&bytes), &req);
+	otr_buf_reset(&bytes);
+	PACKET(&bytes, 1, mysql_login);
+	parse_all(&otr_mysql, my, OTR_DIR_OUT, otr_buf_view(&bytes), &req);
+	mysql_answers(&bytes, reading);
+	parse_all(&otr_mysql, my, OTR_DIR_IN, otr_buf_view(&bytes), &req);
+	mysql_requests(&asked, sql);
+	parse_all(&otr_mysql, my, OTR_DIR_OUT, otr_buf_view(&asked), &req);
+	otr_buf_reset(&bytes);
+	PACKET(&bytes, 1, mysql_failed);
+	if (pick(2))
+		parse_all(&otr_mysql, my, OTR_DIR_IN, otr_buf_view(&bytes), &rsp);
+	sp = span_of(&otr_mysql, OTR_ROLE_CLIENT, &req, &rsp);
+	free(my);
+	return sp;
+}
+
+static void no_literal_of_mysql_leaves(void **state)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf sql = {0}, out = {0};
+	uint64_t seed = number_of("SEED", 1), last = seed + number_of("RUNS", RUNS);
+
+	(void)state;
+	for (; seed < last; seed++) {
+		enum reading reading = (enum reading)(seed & 1);
+		struct otr_span *sp;
+
+		random_state = seed * 0x9e3779b97f4a7c15ULL;
+		otr_buf_reset(&sql);
+		mysql_text(&sql, reading);
+		sp = mysql_span(&sql, reading);
+		assert_true(otr_slice_eq(otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME),
+					 OTR_SLICE("mariadb")));
 		if (leaks(sp, &out))
 			fail_msg("SEED=%llu RUNS=1: %.*s\nshows %.*s",
 				 (unsigned long long)seed, OTR_SLICE_ARG(sql),
@@ -570,6 +732,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_planted_leak_is_found),
 		cmocka_unit_test(no_literal_of_a_statement_leaves),
+		cmocka_unit_test(no_literal_of_mysql_leaves),
 		cmocka_unit_test(no_secret_of_a_request_leaves),
 	};
 	int rc;
