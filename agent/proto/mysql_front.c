@@ -177,7 +177,7 @@ static void note_text(struct otr_mysql *my, struct otr_slice sql)
 /* Reads the context that a driver writes into a comment or an attribute. */
 static void emit_context(struct otr_slice context, struct otr_msg *msg)
 {
-	if (!context.len)
+	if (!context.len && msg->target.len)
 		context = otr_sql_context_as(msg->target, OTR_SQL_MYSQL);
 	if (otr_traceparent_valid(context))
 		msg->trace_ctx = context;
