@@ -201,15 +201,16 @@ static void set_home(const struct otr_fd *heir, int number)
 	}
 }
 
-/* Copies the state of `f` to `heir`, and moves its header. */
+/* Copies the state of `f` to `heir`, and moves its header. Another thread that takes a number out of
+ * the list of aliases may write to `f->alias` meanwhile, which is not copied. */
 static void take_over(struct otr_fd *heir, struct otr_fd *f)
 {
 	uint32_t next = otr_get(&heir->alias);
 
-	otr_share_put(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
+	otr_share_move(heir, f, offsetof(struct otr_fd, header) / 8 * 8);
 	if (f->has_upper) /* the state of the messages is that of the upper layer */
-		otr_share_put(heir + OTR_FD_PAGE, f + OTR_FD_PAGE,
-			      offsetof(struct otr_fd, header) / 8 * 8);
+		otr_share_move(heir + OTR_FD_PAGE, f + OTR_FD_PAGE,
+			       offsetof(struct otr_fd, header) / 8 * 8);
 	otr_put(&heir->alias, next);
 	heir->senders = f->senders; /* these calls find `heir` by otr_fd_heir() */
 	otr_put(&heir->senders_gone, otr_get(&f->senders_gone));

@@ -71,7 +71,17 @@ static inline void otr_share_put(void *to, const void *from, size_t len)
 		otr_put(&out[i], in[i]);
 }
 
-/* The same by bytes, for a source of any length and alignment. */
+/* Copies from memory that other threads may use to memory that others may use. */
+static inline void otr_share_move(void *to, const void *from, size_t len)
+{
+	uint64_t *out = to;
+	const uint64_t *in = from;
+
+	for (size_t i = 0; i < len / sizeof(*out); i++)
+		otr_put(&out[i], otr_get(&in[i]));
+}
+
+/* otr_share_get() by bytes, for a source of any length and alignment. */
 static inline void otr_share_text(char *to, const char *from, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

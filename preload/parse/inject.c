@@ -17,6 +17,7 @@ struct cursor {
 	size_t pos; /* offset from the beginning of all bytes */
 };
 
+/* Pieces end before one that was not copied (its base is NULL). */
 static void step_over_empty(struct cursor *c)
 {
 	while (c->left && c->off >= c->iov->iov_len) {
@@ -24,6 +25,8 @@ static void step_over_empty(struct cursor *c)
 		c->left--;
 		c->off = 0;
 	}
+	if (c->left && !c->iov->iov_base)
+		c->left = 0;
 }
 
 static struct cursor begin(const struct iovec *iov, int n)

@@ -4,6 +4,9 @@
 #include "preload/ring/ring.h"
 
 #include <stddef.h>
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
 
 #include "preload/base/shim.h"
 
@@ -35,6 +38,35 @@ static int has_room(const struct otr_ring *ring, uint64_t end)
 	return is_within(end, __atomic_load_n(seen, __ATOMIC_RELAXED));
 }
 
+/*
+ * A thread writes where the record of another thread was, once the agent has read that record: the
+ * stamp, then the tail order the two. ThreadSanitizer sees half of that, since the agent is another
+ * process; so it is shown the order, for each slot alone.
+ */
+#ifdef __SANITIZE_THREAD__
+static void reuse(char *at, uint64_t room)
+{
+	for (uint64_t i = 0; i < room; i += OTR_RING_SLOT)
+		__tsan_acquire(at + i);
+}
+
+static void written(char *at, uint64_t room)
+{
+	for (uint64_t i = 0; i < room; i += OTR_RING_SLOT)
+		__tsan_release(at + i);
+}
+#else
+static inline void reuse(char *at, uint64_t room)
+{
+	(void)at, (void)room;
+}
+
+static inline void written(char *at, uint64_t room)
+{
+	(void)at, (void)room;
+}
+#endif
+
 void *otr_ring_reserve(uint32_t size, uint64_t *place)
 {
 	struct otr_ring *ring = otr_ring_now();
@@ -52,6 +84,7 @@ void *otr_ring_reserve(uint32_t size, uint64_t *place)
 	} while (!__atomic_compare_exchange_n(&ring->head, &head, head + need, 1, __ATOMIC_ACQ_REL,
 					      __ATOMIC_RELAXED));
 	slot = (struct otr_ring_slot *)(otr_shim.slots + head % OTR_RING_BYTES);
+	reuse((char *)slot, need);
 	slot->size = size;
 	*place = head;
 	return slot + 1;
@@ -62,6 +95,7 @@ void otr_ring_commit(uint64_t place)
 	struct otr_ring_slot *slot =
 		(struct otr_ring_slot *)(otr_shim.slots + place % OTR_RING_BYTES);
 
+	written((char *)slot, otr_ring_room(slot->size));
 	__atomic_store_n(&slot->stamp, otr_ring_stamp(place), __ATOMIC_RELEASE);
 }
 

@@ -158,6 +158,7 @@ enum otr_head otr_user_copy_head(const struct otr_out *o, struct otr_out_view *v
 struct otr_copy {
 	int32_t tid;	  /* the thread that makes the call; 0: the slot is free */
 	int32_t has_tail; /* 1: `tail` has the last bytes of the call, which are not in `bytes` */
+	uintptr_t frame;  /* an address on the stack of the call */
 	size_t got, all;  /* number of bytes in `bytes`, and in the call */
 	char *bytes;	  /* the first bytes; OTR_DATA_MAX, allocated when they are first needed */
 	char tail[OTR_TAIL];
@@ -194,7 +195,15 @@ static struct otr_copy *reuse_slot(int32_t tid)
 	return otr_has_ended(was) && take(c, was, tid) ? c : NULL;
 }
 
-static struct otr_copy *take_slot(int32_t tid)
+/* A slot of this thread: was its call left by longjmp()? If not, a signal has interrupted the call, and
+ * the handler makes this one, so its frame lies deeper. A handler on a stack of its own leaves all
+ * slots alone. */
+static int is_left(const struct otr_copy *at, uintptr_t frame)
+{
+	return at->frame <= frame && !otr_on_other_stack();
+}
+
+static struct otr_copy *take_slot(int32_t tid, uintptr_t frame)
 {
 	struct otr_copy *at;
 	int32_t was;
@@ -202,7 +211,7 @@ static struct otr_copy *take_slot(int32_t tid)
 	for (uint32_t i = 0; i < COPIES; i++) {
 		at = &otr_shim.copies[((uint32_t)tid + i) % COPIES];
 		was = otr_get(&at->tid);
-		if (was == tid) /* an earlier call was left by longjmp() */
+		if (was == tid && is_left(at, frame))
 			return at;
 		if (!was && take(at, 0, tid))
 			return at;
@@ -237,7 +246,7 @@ static void copy_tail(struct checked *a, struct otr_copy *c, const struct iovec 
 {
 	const struct iovec end = {(char *)last->iov_base + last->iov_len - OTR_TAIL, OTR_TAIL};
 
-	c->has_tail = c->got < c->all && last->iov_len >= OTR_TAIL &&
+	c->has_tail = c->got && c->got < c->all && last->iov_len >= OTR_TAIL &&
 		      copy(a, c->tail, OTR_TAIL, &end, 1) == OTR_TAIL;
 	if (c->has_tail && c->got > c->all - OTR_TAIL)
 		c->got = c->all - OTR_TAIL;
@@ -254,14 +263,17 @@ static void fill_copy(struct checked *a, struct otr_copy *c, size_t want, const 
 	copy_tail(a, c, &iov[n - 1]);
 }
 
-static struct otr_copy *take_copy(int32_t tid)
+static struct otr_copy *take_copy(int32_t tid, uintptr_t frame)
 {
-	struct otr_copy *c = take_slot(tid);
+	struct otr_copy *c = take_slot(tid, frame);
 
-	if (!c || otr_alloc_once(&c->bytes, OTR_DATA_MAX))
-		return c;
-	otr_copy_free(c);
-	return NULL;
+	if (c && !otr_alloc_once(&c->bytes, OTR_DATA_MAX)) {
+		otr_copy_free(c);
+		return NULL;
+	}
+	if (c)
+		c->frame = frame;
+	return c;
 }
 
 struct otr_copy *otr_copy_keep(const struct otr_self *self, const struct otr_fd *f,
@@ -275,7 +287,7 @@ struct otr_copy *otr_copy_keep(const struct otr_self *self, const struct otr_fd 
 
 	if (want && !iov)
 		iov = pieces(&a, o, &n);
-	c = want && iov ? take_copy(self->tid) : NULL;
+	c = want && iov ? take_copy(self->tid, (uintptr_t)o) : NULL;
 	if (c)
 		fill_copy(&a, c, want, iov, n);
 	errno = error;

@@ -101,6 +101,21 @@ static void heads(void **state)
 }
 
 /* Each byte below a blank but the tab, and DEL, at each position of a value: none is accepted. */
+/* A piece without a base stands for bytes that were not copied: the head ends before it. */
+static void a_head_ends_where_bytes_were_not_copied(void **state)
+{
+	char text[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+	struct otr_head_facts facts;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(text) - 1; n++) {
+		struct iovec iov[] = {{text, n}, {NULL, 100}, {text, 8}};
+
+		assert_int_equal(otr_head_begins(iov, 3), n >= 1);
+		assert_int_not_equal(otr_head_read(iov, 3, &facts), OTR_HEAD_WHOLE);
+	}
+}
+
 static void no_control_is_let_pass(void **state)
 {
 	char head[] = LINE "Host: x\r\nX: abcdefghijklmnopqrstuvwxyz\r\n\r\n";
@@ -283,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(heads),
+		cmocka_unit_test(a_head_ends_where_bytes_were_not_copied),
 		cmocka_unit_test(no_control_is_let_pass),
 		cmocka_unit_test(the_target),
 		cmocka_unit_test(limits_of_servers),

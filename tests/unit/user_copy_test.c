@@ -26,7 +26,7 @@
 #define SLOTS 256
 
 struct otr_shim otr_shim;
-static char single, bytes[8192];
+static char single, other_stack, bytes[8192];
 static size_t wanted;
 static int32_t dead; /* a thread that has ended */
 static struct otr_fd fd;
@@ -63,21 +63,32 @@ int otr_has_ended(int32_t tid)
 	return tid == dead;
 }
 
+int otr_on_other_stack(void)
+{
+	return other_stack;
+}
+
 static int begin(void **state)
 {
 	(void)state;
-	single = 0;
+	single = other_stack = 0;
 	dead = -1;
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (char)(i * 7);
 	return otr_copies_alloc() ? 0 : -1;
 }
 
-static struct otr_copy *keep(int32_t tid, const struct iovec *iov, int n)
+/* By a call at this address of the stack. */
+static struct otr_copy *keep_at(uintptr_t frame, int32_t tid, const struct iovec *iov, int n)
 {
 	const struct otr_self self = {.tid = tid};
 
-	return otr_copy_keep(&self, &fd, NULL, iov, n, OTR_NO_PAGE);
+	return otr_copy_keep(&self, &fd, (const struct otr_out *)frame, iov, n, OTR_NO_PAGE);
+}
+
+static struct otr_copy *keep(int32_t tid, const struct iovec *iov, int n)
+{
+	return keep_at(1000, tid, iov, n);
 }
 
 /* Of `len` bytes in two segments, `want` are wanted and `moved` are sent. The copy has what was
@@ -146,6 +157,47 @@ static void the_copy_ends_at_unreadable_memory(void **state)
 	assert_int_equal(seen[0].iov_len, 10);
 	otr_copy_free(c);
 	munmap(page, 3 * 4096);
+}
+
+/* The first bytes are not readable: then nothing is known of the call, not its end alone. */
+static void without_a_beginning_there_is_no_end(void **state)
+{
+	char *page =
+		mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct iovec seen[3], one = {page, 2 * 4096};
+	struct otr_copy *c;
+
+	(void)state;
+	assert_int_equal(mprotect(page, 4096, PROT_NONE), 0);
+	wanted = 1024;
+	c = keep(1, &one, 1);
+	assert_int_equal(otr_copy_read(c, seen, 2 * 4096), 0);
+	otr_copy_free(c);
+	munmap(page, 2 * 4096);
+}
+
+/* A signal interrupts a call that sends, and its handler sends, too: each call has its own slot. */
+static void a_handler_leaves_the_interrupted_call_alone(void **state)
+{
+	const struct iovec one = {bytes, 100}, other = {bytes + 500, 200};
+	struct otr_copy *outer, *inner;
+	struct iovec seen[3];
+
+	(void)state;
+	wanted = 1000;
+	outer = keep_at(1000, 7, &one, 1);
+	inner = keep_at(900, 7, &other, 1);
+	assert_ptr_not_equal(inner, outer);
+	otr_copy_free(inner);
+	assert_int_equal(otr_copy_read(outer, seen, 100), 1);
+	assert_int_equal(seen[0].iov_len, 100);
+	assert_memory_equal(seen[0].iov_base, bytes, 100);
+	other_stack = 1; /* where addresses say nothing */
+	inner = keep_at(2000, 7, &other, 1);
+	assert_ptr_not_equal(inner, outer);
+	other_stack = 0;
+	/* The handler has left both calls by siglongjmp(). */
+	assert_ptr_equal(keep_at(3000, 7, &one, 1), outer);
 }
 
 /* Each thread has one slot; the slot of a thread that was cancelled in its call is used again. */
@@ -223,6 +275,8 @@ int main(void)
 		TEST(the_head_and_the_end_are_copied),
 		TEST(bytes_that_are_not_needed_are_not_copied),
 		TEST(the_copy_ends_at_unreadable_memory),
+		TEST(without_a_beginning_there_is_no_end),
+		TEST(a_handler_leaves_the_interrupted_call_alone),
 		TEST(each_thread_has_one_slot),
 		TEST(a_head_is_read_page_by_page),
 	};
