@@ -181,8 +181,8 @@ static const char *unread(struct otr_slice first, struct otr_slice answer)
 {
 	uint32_t caps;
 
-	if (first.len < 6 || first.data[3] || first.data[4] != 10 || first.data[5] < '0' || first.data[5] > '9' ||
-	    answer.len < 8 || answer.data[3] != 1)
+	if (first.len < 6 || first.data[3] || first.data[4] != 10 || first.data[5] < '0' ||
+	    first.data[5] > '9' || answer.len < 8 || answer.data[3] != 1)
 		return NULL;
 	caps = otr_mysql_u32(answer.data + OTR_MYSQL_HEAD);
 	if (otr_mysql_u24(answer.data) == 32 && (caps & OTR_MYSQL_CAN_SSL))

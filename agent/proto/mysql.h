@@ -15,7 +15,7 @@
 #define OTR_MYSQL_ARENA	  16384
 #define OTR_MYSQL_STMTS	  64
 #define OTR_MYSQL_QUEUE	  32
-#define OTR_MYSQL_NAME	  65 /* 64 characters at most; longer ones of UTF-8 are not kept */
+#define OTR_MYSQL_NAME	  65	      /* 64 characters at most; longer ones of UTF-8 are not kept */
 #define OTR_MYSQL_LAST_ID 0xffffffffu /* MariaDB: the statement that was prepared last */
 
 /* Values of msg.op that depend on a statement; other commands have their name. */
@@ -114,15 +114,15 @@ struct otr_mysql {
 	bool opaque;	/* TLS or compression follows */
 	bool compress;	/* it begins when the login is over */
 	bool has_server_caps;
-	bool infile;	  /* the client sends a file */
-	bool continued;	  /* the client's last packet is continued by the next one */
-	bool open;	  /* its message ends with those packets */
-	bool attrs;	  /* queries begin with attributes */
-	bool no_shape;	  /* results may come without their shape */
-	uint8_t mariadb;  /* enum otr_mysql_known */
-	uint8_t escapes;  /* likewise: is a backslash in a string an escape? */
+	bool infile;	   /* the client sends a file */
+	bool continued;	   /* the client's last packet is continued by the next one */
+	bool open;	   /* its message ends with those packets */
+	bool attrs;	   /* queries begin with attributes */
+	bool no_shape;	   /* results may come without their shape */
+	uint8_t mariadb;   /* enum otr_mysql_known */
+	uint8_t escapes;   /* likewise: is a backslash in a string an escape? */
 	uint8_t deprecate; /* likewise: is there no EOF behind shapes? */
-	uint8_t first;	  /* index of the oldest of `debts`, which is a ring */
+	uint8_t first;	   /* index of the oldest of `debts`, which is a ring */
 	uint8_t n;
 	uint8_t next_stmt;
 	uint16_t arena_at;

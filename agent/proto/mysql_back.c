@@ -107,8 +107,7 @@ static bool end_status(const struct otr_mysql_packet *pk, uint32_t *status)
 
 static bool is_end(const struct otr_mysql_packet *pk)
 {
-	return pk->body.len && (unsigned char)pk->body.data[0] == END &&
-	       pk->len < OTR_MYSQL_PACKET;
+	return pk->body.len && (unsigned char)pk->body.data[0] == END && pk->len < OTR_MYSQL_PACKET;
 }
 
 /* A result is over: is it the last one of the answer? */

@@ -19,8 +19,8 @@
 /* Words that statements begin with. A text of another protocol hardly begins with one of them right
  * behind the number of a command. */
 static const char *const words[] = {
-	"select", "insert", "update", "delete", "replace", "set",      "show",	  "call",
-	"begin",  "commit", "rollback", "start",  "create",  "alter",    "drop",	  "truncate",
+	"select", "insert", "update",	"delete",  "replace",  "set",	    "show",    "call",
+	"begin",  "commit", "rollback", "start",   "create",   "alter",	    "drop",    "truncate",
 	"use",	  "load",   "with",	"explain", "describe", "savepoint", "release", "lock",
 	"unlock", "do",	    "execute",	"prepare", "analyze",  "optimize",
 };
@@ -191,7 +191,8 @@ bool otr_mysql_is_answer(struct otr_slice in)
 	if (!body.len || seq != 1)
 		return false;
 	next = otr_slice_sub(in, OTR_MYSQL_HEAD + (size_t)len, in.len);
-	if (is_error(body) || (is_ok(body, len) && (!next.len || (next.len > 3 && next.data[3] == 2))))
+	if (is_error(body) ||
+	    (is_ok(body, len) && (!next.len || (next.len > 3 && next.data[3] == 2))))
 		return true;
 	if (len <= 3 && body.data[0] && body.data[0] != '\xfb')
 		return is_shape(next, 2);

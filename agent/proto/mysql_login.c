@@ -75,8 +75,8 @@ void otr_mysql_greeting(struct otr_mysql *my, struct otr_slice body)
 	body = otr_slice_sub(body, 1, body.len);
 	if (!otr_mysql_string(&body, &version))
 		return;
-	my->mariadb = memmem(version.data, version.len, "MariaDB", 7) ? OTR_MYSQL_YES
-								     : OTR_MYSQL_NO;
+	my->mariadb =
+		memmem(version.data, version.len, "MariaDB", 7) ? OTR_MYSQL_YES : OTR_MYSQL_NO;
 	if (body.len < 20)
 		return;
 	my->server_caps = otr_mysql_u16(body.data + 13) | otr_mysql_u16(body.data + 18) << 16;
@@ -169,7 +169,8 @@ static bool take_values(struct otr_slice *in, uint64_t n, const char *nulls,
 	unsigned char type;
 
 	for (uint64_t i = 0; i < n; i++)
-		if (in->len < 2 || (*in = otr_slice_sub(*in, 2, in->len), !otr_mysql_text(in, &name)))
+		if (in->len < 2 ||
+		    (*in = otr_slice_sub(*in, 2, in->len), !otr_mysql_text(in, &name)))
 			return false;
 	for (uint64_t i = 0; i < n; i++) {
 		type = (unsigned char)types.data[0];

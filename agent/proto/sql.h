@@ -14,16 +14,11 @@
 #include <stddef.h>
 
 #include "agent/base/slice.h"
+#include "agent/proto/sql_dialect.h"
 
 struct otr_buf;
 
 #define OTR_SQL_SUMMARY_MAX 255
-
-enum otr_sql_dialect {
-	OTR_SQL_ANSI,	      /* PostgreSQL, and what all dialects have in common */
-	OTR_SQL_MYSQL,	      /* a backslash in a string is an escape */
-	OTR_SQL_MYSQL_UNSURE, /* it is not known to be one: NO_BACKSLASH_ESCAPES may be set */
-};
 
 /* Appends `sql` with every literal replaced by '?' and comments removed. A literal or
  * comment without an end, or whose end is not certain, goes on to the end of `sql`.

@@ -5,7 +5,7 @@
 /* sql_lex.h - the tokens of a statement, for sql.c and sql_summary.c. */
 
 #include "agent/base/slice.h"
-#include "agent/proto/sql.h"
+#include "agent/proto/sql_dialect.h"
 
 enum otr_sql_kind {
 	OTR_SQL_END,
@@ -24,8 +24,7 @@ struct otr_sql_token {
 };
 
 /* Takes the token that begins at in[*at]. */
-struct otr_sql_token otr_sql_next_as(struct otr_slice in, size_t *at,
-				     enum otr_sql_dialect dialect);
+struct otr_sql_token otr_sql_next_as(struct otr_slice in, size_t *at, enum otr_sql_dialect dialect);
 
 static inline struct otr_sql_token otr_sql_next(struct otr_slice in, size_t *at)
 {

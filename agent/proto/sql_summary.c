@@ -38,21 +38,12 @@ struct word {
 
 /* Words of MySQL that are names elsewhere, or mean something else. */
 static const struct word mysql_words[] = {
-	{"load", FIRST_ONLY},
-	{"describe", FIRST_ONLY},
-	{"desc", FIRST_ONLY},
-	{"flush", FIRST_ONLY},
-	{"kill", FIRST_ONLY},
-	{"unlock", FIRST_ONLY},
-	{"handler", FIRST_ONLY},
-	{"xa", FIRST_ONLY},
-	{"optimize", OP_OBJECT},
-	{"rename", OP_OBJECT},
-	{"low_priority", SKIPPED},
-	{"ignore", SKIPPED},
+	{"load", FIRST_ONLY},	 {"describe", FIRST_ONLY},  {"desc", FIRST_ONLY},
+	{"flush", FIRST_ONLY},	 {"kill", FIRST_ONLY},	    {"unlock", FIRST_ONLY},
+	{"handler", FIRST_ONLY}, {"xa", FIRST_ONLY},	    {"optimize", OP_OBJECT},
+	{"rename", OP_OBJECT},	 {"low_priority", SKIPPED}, {"ignore", SKIPPED},
 	{"table", SKIPPED}, /* INTO TABLE; behind CREATE it is an object */
-	{"outfile", NO_NAME},
-	{"dumpfile", NO_NAME},
+	{"outfile", NO_NAME},	 {"dumpfile", NO_NAME},
 };
 
 static const struct word words[] = {

@@ -142,8 +142,8 @@ static void end_user(struct otr_record_mysql_row *row)
 
 	row->has_db = change || (row->flags & CAN_DB);
 	row->size = 0;
-	next_field(row, change || (row->flags & (CAN_SECURE | CAN_LENENC)) ? FIELD_SIZE
-									  : FIELD_REST);
+	next_field(row,
+		   change || (row->flags & (CAN_SECURE | CAN_LENENC)) ? FIELD_SIZE : FIELD_REST);
 }
 
 static void take_size(struct otr_record_mysql_row *row, __u8 byte)

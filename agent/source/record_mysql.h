@@ -31,8 +31,8 @@ struct otr_record_mysql_row {
 	bool blanked;	/* bytes up to `end` are blanked */
 	uint8_t n_head; /* how many bytes of a packet's head are in `head` */
 	uint8_t head[4];
-	uint8_t field;	/* of the packet */
-	uint8_t code;	/* first byte of the packet */
+	uint8_t field; /* of the packet */
+	uint8_t code;  /* first byte of the packet */
 	bool has_db;
 	uint32_t flags; /* of a login */
 	uint32_t at;	/* offset in the field */

@@ -34,6 +34,7 @@
 #include "agent/proto/side.h"
 #include "agent/span/span_builder.h"
 #include "exporters/otlp_json.h"
+#include "tests/unit/leak_mysql.h"
 
 #define RUNS 4000
 
@@ -365,43 +366,6 @@ static void no_literal_of_a_statement_leaves(void **state)
 
 /* ---- statements of MySQL ---- */
 
-static const char *const mysql_strings[] = {
-	"'M'", "\"M\"", "'it''s M'", "\"say \"\"M\"\"\"", "'it\"s M'", "\"it's M\"", "'M' 'M'", "\"M\"'M'",
-	"_utf8'M'", "_utf8mb4\"M\"", "_latin1 'M'", "N'M'", "n\"M\"", "X'9876543'", "x\"9876543\"", "b'1', 'M'",
-	"0x9876543", "0b1, 'M'", "9876543", "-9876543.5e-3", "5--9876543", "9876543e+9876543", ".9876543",
-	"'a\\\\', 'M'", "'\\\\\\\\' , \"M\"", "'a\\n M'", "'\\x95\x95\\', 'M'", "'\x95\\\\', 'M'",
-	"`n\x95`, 'M'", "x\x95`, 'M`'", "{d 'M'}", "DATE'M'", "'M' COLLATE utf8_bin", "a->'$.M'", "a->>\"$.M\"",
-	"a AGAINST ('M' IN BOOLEAN)", "a RLIKE 'M'", "2*/*it's M*/'M'", "2*/*/ 'M*/ 'M'",
-	"/*! 'M' */", "/*!99999 it's M */ 'M'", "/*!50000 '*/' M */", "/*\1!100100 \"M\" */", "/*! a /* 'M */ M */",
-	"/*!50001 # it's M */\n'M'", "/*!999999 `*/'M`'*/", "/*!9876543 'M'*/", "$$ M $$", "$t$ it's M $t$", "$t$, 'a $t$ M'",
-	"'a' # it's M\n, 'M'", "'a' -- it's M\n, 'M'", "'a' --'M'", "'a' -- it's M\r'M'\n, 'M'", "\"a\" #\"M\n, \"M\"",
-	"'a\\'', 'M'", "\\N, 'M'", "@'v', 'M'", "@`v`, \"M\"", "true, 'M'", "1'M'", "a'M'", "'*/', 'M'", "'/*', 'M', '*/'",
-};
-
-/* In ESCAPES a backslash before a quote escapes it; in STANDARD, with NO_BACKSLASH_ESCAPES, not. */
-static const char *const mysql_of_reading[2][5] = {
-	{"'\\', 'M'", "'M\\'", "'\\' || 'M\\'", "\"\\\", 'M'", "'a' LIKE 'M' ESCAPE '\\'"},
-	{"'a\\'M'", "'it\\'s M'", "\"a\\\"M\"", "N'a\\'M'", "'a\\'' , 'M'"},
-};
-
-static const char *const mysql_statements[] = {
-	"SELECT_%", "SELECT_a,_%_FROM t1 WHERE b_=_%_AND c_IN_(%,_%)", "SELECT_%,_%_FROM `t1`",
-	"INSERT_INTO_t1_VALUES_(%,_%),_(%,_%)", "INSERT IGNORE t1 SET a = %, b = %",
-	"REPLACE_INTO_t1_VALUES_(%)", "INSERT INTO t1 VALUES (%) ON DUPLICATE KEY UPDATE a = %",
-	"UPDATE_LOW_PRIORITY t1_SET_a_=_%,_b_=_%_WHERE_c_=_%_LIMIT_%", "DELETE_FROM_t1_WHERE_a_=_%",
-	"LOAD DATA LOCAL INFILE % INTO TABLE t1 FIELDS TERMINATED BY % (a) SET b = %",
-	"SELECT_%_INTO OUTFILE %_FROM t1", "SELECT % INTO @v", "SET @a := %, @b = #", "SET x = #, y = %",
-	"SET SESSION x = #", "SET @@global.x = %", "SET NAMES % COLLATE %", "SET PASSWORD = %",
-	"SET PASSWORD FOR %@% = PASSWORD(%)", "CREATE USER %@% IDENTIFIED BY %", "GRANT ALL ON a.* TO u@h IDENTIFIED BY %",
-	"ALTER USER u IDENTIFIED WITH x AS %", "CHANGE MASTER TO MASTER_PASSWORD = %, MASTER_PORT = %",
-	"CREATE TABLE t (a ENUM (%, %) DEFAULT % COMMENT %)", "ALTER TABLE t COMMENT = %", "KILL %",
-	"CREATE TABLE t (a INT) PARTITION BY LIST (a) (PARTITION p VALUES IN (%, %))", "CALL_p(%,_%)",
-	"PREPARE s FROM %", "EXECUTE s USING @a", "SELECT_*_FROM_%", "SELECT * FROM a, %", "SHOW TABLES LIKE %",
-	"SIGNAL SQLSTATE % SET MESSAGE_TEXT = %", "DO SLEEP(%)", "HANDLER t READ i = (%)", "XA START %",
-	"CREATE EVENT e ON SCHEDULE AT % DO SELECT %", "WITH_x_AS_(SELECT_%_a)_SELECT_*_FROM_x", "LOCK TABLES t READ",
-	"CREATE PROCEDURE p() BEGIN DECLARE x INT DEFAULT %; SELECT %; END", "EXPLAIN_SELECT_%", "PURGE BINARY LOGS TO %",
-};
-
 static void mysql_statement(struct otr_buf *out, enum reading reading)
 {
 	static const char *const gaps[] = {" ", "\n", " /* it's SECRETVAL */ ", " -- it's SECRETVAL\n",
@@ -444,15 +408,7 @@ static void packet(struct otr_buf *out, char seq, const void *body, size_t len)
 
 #define PACKET(out, seq, text) packet(out, seq, text, sizeof(text) - 1)
 
-static const char mysql_greeting[] =
-	"\x0a" "10.11.6-MariaDB\0\1\0\0\0SECRETVA\0\xff\xf7\x21\2\0\xff\x81\x15\0\0\0\0\0\0\0\0\0\0"
-	"SECRETVALabc\0mysql_native_password\0";
-static const char mysql_login[] =
-	"\x08\x82\x20\0\0\0\0\1\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-	"SECRETVAL1\0\x0aSECRETVAL2shop\0mysql_native_password\0";
-static const char mysql_failed[] = "\xff\x28\x04#42000near 'SECRETVAL' and 9876543";
-
-/* Says how strings are read, then asks, by COM_QUERY or by COM_STMT_PREPARE and COM_STMT_EXECUTE. */
+/* Asks by COM_QUERY or by COM_STMT_PREPARE and COM_STMT_EXECUTE. */
 static void mysql_requests(struct otr_buf *out, const struct otr_buf *sql)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf body = {0};
@@ -462,14 +418,6 @@ static void mysql_requests(struct otr_buf *out, const struct otr_buf *sql)
 	packet(out, 0, body.data, body.len);
 	if (body.data[0] == 0x16)
 		PACKET(out, 0, "\x17\xff\xff\xff\xff\0\1\0\0\0\0\1\xfe\0\x09SECRETVAL");
-}
-
-static void mysql_answers(struct otr_buf *out, enum reading reading)
-{
-	otr_buf_reset(out);
-	PACKET(out, 2, "\0\0\0\2\0\0\0");
-	if (reading == STANDARD)
-		out->data[out->len - 3] = 2; /* NO_BACKSLASH_ESCAPES */
 }
 
 static struct otr_span *mysql_span(const struct otr_buf *sql, enum reading reading)
@@ -485,7 +433,10 @@ static struct otr_span *mysql_span(const struct otr_buf *sql, enum reading readi
 	otr_buf_reset(&bytes);
 	PACKET(&bytes, 1, mysql_login);
 	parse_all(&otr_mysql, my, OTR_DIR_OUT, otr_buf_view(&bytes), &req);
-	mysql_answers(&bytes, reading);
+	otr_buf_reset(&bytes);
+	PACKET(&bytes, 2, "\0\0\0\2\0\0\0");
+	if (reading == STANDARD)
+		bytes.data[bytes.len - 3] = 2; /* NO_BACKSLASH_ESCAPES */
 	parse_all(&otr_mysql, my, OTR_DIR_IN, otr_buf_view(&bytes), &req);
 	mysql_requests(&asked, sql);
 	parse_all(&otr_mysql, my, OTR_DIR_OUT, otr_buf_view(&asked), &req);

@@ -146,18 +146,18 @@ static void tails_of_runs(void **state)
 	tail_of_a_run(&auth, at + n + 100, false);
 }
 
-#define GREETING                                                                                   \
-	"\x4a\0\0\0\x0a"                                                                            \
-	"8.0.36\0\1\0\0\0SECRSALT\0\xff\xff\x21\2\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0"                  \
+#define GREETING                                                                     \
+	"\x4a\0\0\0\x0a"                                                             \
+	"8.0.36\0\1\0\0\0SECRSALT\0\xff\xff\x21\2\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0" \
 	"SECRETSALT12\0mysql_native_password\0"
-#define LOGIN                                                                                      \
-	"\x49\0\0\1\x08\x82\x20\0\0\0\0\1\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"               \
-	"joe\0\x14"                                                                                \
+#define LOGIN                                                                                \
+	"\x49\0\0\1\x08\x82\x20\0\0\0\0\1\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" \
+	"joe\0\x14"                                                                          \
 	"SECRETSECRETSECRETSEshop\0SECRET_attr"
 #define SWITCH "\x0c\0\0\2\xfeSECRETsalt!\x0a\0\0\3SECRETpw12\7\0\0\4\0\0\0\2\0\0\0"
-#define CHANGE                                                                                     \
-	"\x20\0\0\0\x11"                                                                            \
-	"joe\0\x14"                                                                                \
+#define CHANGE           \
+	"\x20\0\0\0\x11" \
+	"joe\0\x14"      \
 	"SECRETSECRETSECRETSEother\0"
 #define ASK "\x09\0\0\0\3SELECT 1"
 
@@ -198,7 +198,8 @@ static void mysql_cuts(void **state)
 /* Bytes that begin as a greeting could, and are none, stay as they are. */
 static void not_mysql(void **state)
 {
-	static const char bytes[] = "\x30\0\0\0\x09 no greeting, with a NUL \0 and a SECRET behind it";
+	static const char bytes[] =
+		"\x30\0\0\0\x09 no greeting, with a NUL \0 and a SECRET behind it";
 	struct otr_record_auth auth = {0};
 	char left[128];
 
@@ -210,10 +211,8 @@ static void not_mysql(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mysql_cuts),
-		cmocka_unit_test(not_mysql),
-		cmocka_unit_test(every_cut),
-		cmocka_unit_test(a_beginning_not_seen),
+		cmocka_unit_test(mysql_cuts),	 cmocka_unit_test(not_mysql),
+		cmocka_unit_test(every_cut),	 cmocka_unit_test(a_beginning_not_seen),
 		cmocka_unit_test(tails_of_runs),
 	};
 
