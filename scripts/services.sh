@@ -88,6 +88,26 @@ svc_postgres() { # sets DSN, PGPORT_; socket in $SVC
 	return 1
 }
 
+svc_mariadb() { # ARG..: sets MY_PORT, MY_PID, MY_SOCKET; user app, password SECRETpw, database shop
+	local i
+	MY_PORT=$(svc_port)
+	mkdir "$SVC/my"
+	chown mysql: "$SVC/my"
+	mariadb-install-db --no-defaults --auth-root-authentication-method=normal --skip-test-db --user=mysql \
+		--datadir="$SVC/my/data" >"$SVC/install.log" 2>&1 || { cat "$SVC/install.log" >&2; return 1; }
+	MY_SOCKET=$SVC/my/s
+	svc_start mariadb mariadbd --no-defaults --user=mysql --datadir="$SVC/my/data" --socket="$MY_SOCKET" \
+		--bind-address=127.0.0.1 --port="$MY_PORT" --local-infile=1 --skip-name-resolve --max-allowed-packet=64M --skip-log-bin "$@"
+	MY_PID=$!
+	svc_wait_port "$MY_PORT"
+	for ((i = 0; i < 600; i++)); do
+		mariadb --no-defaults -uroot -S "$MY_SOCKET" <"$SVC/shop_my.sql" >"$SVC/mysql.log" 2>&1 && return 0
+		sleep 0.1
+	done
+	cat "$SVC/mysql.log" >&2
+	return 1
+}
+
 svc_node() { # BACK or nothing; sets NODE_PORT, NODE_PID
 	NODE_PORT=$(svc_port)
 	BACK=${1:-} svc_start "node.$NODE_PORT" env BACK="${1:-}" node "$SVC/prices.js" "$NODE_PORT"

@@ -78,21 +78,20 @@ static enum escape escape_of(struct otr_slice in, size_t begin, size_t from, siz
 	return escapes ? ESCAPED : UNCERTAIN;
 }
 
-/* Returns the end of the string whose text begins at `begin`, behind its quote; in.len also if
- * its end is not certain. */
-static size_t string_end(struct otr_slice in, size_t begin, bool escapes)
+/* See sql_lex.h. */
+size_t otr_sql_string_end(struct otr_slice in, size_t begin, char quote, bool escapes)
 {
 	enum escape escape;
 	size_t i = begin, from;
 
 	while (i < in.len) {
-		if (in.data[i] != '\'' && in.data[i] != '\\') {
+		if (in.data[i] != quote && in.data[i] != '\\') {
 			i++;
 			continue;
 		}
 		for (from = i; at(in, i) == '\\'; i++)
 			;
-		if (at(in, i) != '\'')
+		if (at(in, i) != quote)
 			continue;
 		escape = i > from ? escape_of(in, begin, from, i, escapes) : NOT_ESCAPED;
 		if (escape == UNCERTAIN)
@@ -100,11 +99,16 @@ static size_t string_end(struct otr_slice in, size_t begin, bool escapes)
 		i++;
 		if (escape == ESCAPED)
 			continue;
-		if (at(in, i) != '\'')
+		if (at(in, i) != quote)
 			return i;
 		i++;
 	}
 	return in.len;
+}
+
+static size_t string_end(struct otr_slice in, size_t begin, bool escapes)
+{
+	return otr_sql_string_end(in, begin, '\'', escapes);
 }
 
 /* Returns the end of Oracle's q'[it's]', which takes any delimiter, and brackets in pairs. `i`:
@@ -162,7 +166,7 @@ static size_t dollar_quoted_end(struct otr_slice in, size_t i)
 	return end ? (size_t)(end - in.data) + tag - i : in.len;
 }
 
-static size_t number_end(struct otr_slice in, size_t i)
+size_t otr_sql_number_end(struct otr_slice in, size_t i)
 {
 	bool hex = at(in, i) == '0' && otr_lower(at(in, i + 1)) == 'x';
 
@@ -254,7 +258,7 @@ static size_t lex(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 	}
 	if (begins_number(in, i) || ((c == '-' || c == '+') && begins_number(in, i + 1))) {
 		*kind = OTR_SQL_LITERAL;
-		return number_end(in, i + (c == '-' || c == '+'));
+		return otr_sql_number_end(in, i + (c == '-' || c == '+'));
 	}
 	if (c == '\'') {
 		*kind = OTR_SQL_LITERAL;
@@ -270,14 +274,16 @@ static size_t lex(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 	return i + 1;
 }
 
-struct otr_sql_token otr_sql_next(struct otr_slice in, size_t *from)
+struct otr_sql_token otr_sql_next_as(struct otr_slice in, size_t *from,
+				     enum otr_sql_dialect dialect)
 {
 	struct otr_sql_token tok = {OTR_SQL_END, OTR_SLICE_NONE};
 	size_t end;
 
 	if (*from >= in.len)
 		return tok;
-	end = lex(in, *from, &tok.kind);
+	end = dialect == OTR_SQL_ANSI ? lex(in, *from, &tok.kind)
+				      : otr_sql_lex_mysql(in, *from, dialect, &tok.kind);
 	tok.text = otr_slice_sub(in, *from, end - *from);
 	*from = end;
 	return tok;
@@ -342,12 +348,17 @@ static bool is_value(enum place place, const struct otr_sql_token *tok)
 
 void otr_sql_sanitize(struct otr_buf *out, struct otr_slice sql)
 {
+	otr_sql_sanitize_as(out, sql, OTR_SQL_ANSI);
+}
+
+void otr_sql_sanitize_as(struct otr_buf *out, struct otr_slice sql, enum otr_sql_dialect dialect)
+{
 	enum place place = START;
 	struct otr_sql_token tok;
 	bool parted = false;
 	size_t from = 0;
 
-	while ((tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END) {
+	while ((tok = otr_sql_next_as(sql, &from, dialect)).kind != OTR_SQL_END) {
 		if (tok.kind == OTR_SQL_COMMENT) {
 			parted = true;
 			continue;
@@ -396,13 +407,18 @@ static bool has_context(struct otr_slice sql)
 
 struct otr_slice otr_sql_context(struct otr_slice sql)
 {
+	return otr_sql_context_as(sql, OTR_SQL_ANSI);
+}
+
+struct otr_slice otr_sql_context_as(struct otr_slice sql, enum otr_sql_dialect dialect)
+{
 	struct otr_slice found = OTR_SLICE_NONE, one;
 	struct otr_sql_token tok;
 	size_t from = 0;
 
 	if (!has_context(sql))
 		return found;
-	while ((tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END) {
+	while ((tok = otr_sql_next_as(sql, &from, dialect)).kind != OTR_SQL_END) {
 		one = tok.kind == OTR_SQL_COMMENT ? context_in(tok.text) : OTR_SLICE_NONE;
 		if (one.len && found.len)
 			return OTR_SLICE_NONE; /* there are several: none is certain */

@@ -28,12 +28,25 @@ enum means {
 	SKIPPED,    /* stands between an operation and its name */
 	OBJECT,	    /* in the summary behind OP_OBJECT, if nothing else was */
 	CLAUSE,	    /* ends a list of tables */
+	NO_NAME,    /* no name follows */
 };
 
-static const struct {
+struct word {
 	const char *text;
 	enum means means;
-} words[] = {
+};
+
+/* Words of MySQL that are names elsewhere, or mean something else. */
+static const struct word mysql_words[] = {
+	{"load", FIRST_ONLY},	 {"describe", FIRST_ONLY},  {"desc", FIRST_ONLY},
+	{"flush", FIRST_ONLY},	 {"kill", FIRST_ONLY},	    {"unlock", FIRST_ONLY},
+	{"handler", FIRST_ONLY}, {"xa", FIRST_ONLY},	    {"optimize", OP_OBJECT},
+	{"rename", OP_OBJECT},	 {"low_priority", SKIPPED}, {"ignore", SKIPPED},
+	{"table", SKIPPED}, /* INTO TABLE; behind CREATE it is an object */
+	{"outfile", NO_NAME},	 {"dumpfile", NO_NAME},
+};
+
+static const struct word words[] = {
 	{"select", OPERATION},
 	{"insert", OPERATION},
 	{"delete", OPERATION},
@@ -152,6 +165,7 @@ struct summary {
 	bool using_is_table;   /* USING is followed by a table: MERGE, DELETE */
 	bool from_is_no_table; /* FROM is followed by no table: COPY, REVOKE */
 	bool opened;	       /* the last token was '(' */
+	enum otr_sql_dialect dialect;
 	size_t depth;
 	uint8_t parens[DEPTH]; /* enum paren of each open parenthesis */
 	bool lists[DEPTH];     /* the value of `list` outside of each */
@@ -179,15 +193,24 @@ static enum paren innermost_paren(const struct summary *s)
 	return s->depth <= DEPTH ? (enum paren)s->parens[s->depth - 1] : ARGUMENTS;
 }
 
-static int meaning(struct otr_slice word)
+static int find_word(const struct word *list, size_t n, struct otr_slice word)
 {
 	char first = otr_lower(word.data[0]);
 
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(words); i++)
-		if (words[i].text[0] == first &&
-		    otr_slice_eq_nocase(word, otr_slice_str(words[i].text)))
-			return (int)words[i].means;
+	for (size_t i = 0; i < n; i++)
+		if (list[i].text[0] == first &&
+		    otr_slice_eq_nocase(word, otr_slice_str(list[i].text)))
+			return (int)list[i].means;
 	return -1;
+}
+
+static int meaning(const struct summary *s, struct otr_slice word)
+{
+	int means = -1;
+
+	if (s->dialect != OTR_SQL_ANSI && (!s->object || !s->want_name))
+		means = find_word(mysql_words, OTR_ARRAY_SIZE(mysql_words), word);
+	return means >= 0 ? means : find_word(words, OTR_ARRAY_SIZE(words), word);
 }
 
 static bool last_is(const struct summary *s, const char *word)
@@ -280,18 +303,22 @@ static bool take_keyword(struct summary *s, struct otr_slice text, int means)
 			return false;
 		s->list = false;
 		return true;
+	case NO_NAME:
+		s->want_name = false;
+		return true;
 	}
 	return false;
 }
 
 /* Takes a name with its qualifiers: dbo.Table, "my schema".t */
-static struct otr_slice whole_name(struct otr_slice sql, struct otr_sql_token tok, size_t *from)
+static struct otr_slice whole_name(const struct summary *s, struct otr_slice sql,
+				   struct otr_sql_token tok, size_t *from)
 {
 	size_t begin = (size_t)(tok.text.data - sql.data), next = *from;
 
 	while (next < sql.len && sql.data[next] == '.') {
 		next++;
-		tok = otr_sql_next(sql, &next);
+		tok = otr_sql_next_as(sql, &next, s->dialect);
 		if (tok.kind != OTR_SQL_WORD && tok.kind != OTR_SQL_QUOTED)
 			break;
 		*from = next;
@@ -302,7 +329,7 @@ static struct otr_slice whole_name(struct otr_slice sql, struct otr_sql_token to
 static void take_name(struct summary *s, struct otr_slice sql, struct otr_sql_token tok,
 		      size_t *from)
 {
-	put_word(s, whole_name(sql, tok, from));
+	put_word(s, whole_name(s, sql, tok, from));
 	s->want_name = s->object = false;
 }
 
@@ -334,6 +361,8 @@ static void take_sign(struct summary *s, char c)
 		open_paren(s);
 	else if (c == ')')
 		close_paren(s);
+	else if (c == '@' && s->dialect != OTR_SQL_ANSI)
+		s->want_name = false; /* a variable */
 	else if (c == ',' && s->list && innermost_paren(s) != ARGUMENTS)
 		s->want_name = true;
 	else if (c == ';') {
@@ -347,7 +376,7 @@ static void take_sign(struct summary *s, char c)
 static void take_word(struct summary *s, struct otr_slice sql, struct otr_sql_token tok,
 		      size_t *from)
 {
-	if (!take_keyword(s, tok.text, meaning(tok.text)) && s->want_name)
+	if (!take_keyword(s, tok.text, meaning(s, tok.text)) && s->want_name)
 		take_name(s, sql, tok, from);
 	s->last = tok.text;
 	s->first = false;
@@ -371,11 +400,17 @@ static void take_token(struct summary *s, struct otr_slice sql, struct otr_sql_t
 
 size_t otr_sql_summary(char out[OTR_SQL_SUMMARY_MAX], struct otr_slice sql)
 {
-	struct summary s = {.out = out, .first = true};
+	return otr_sql_summary_as(out, sql, OTR_SQL_ANSI);
+}
+
+size_t otr_sql_summary_as(char out[OTR_SQL_SUMMARY_MAX], struct otr_slice sql,
+			  enum otr_sql_dialect dialect)
+{
+	struct summary s = {.out = out, .first = true, .dialect = dialect};
 	struct otr_sql_token tok;
 	size_t from = 0;
 
-	while (!s.full && (tok = otr_sql_next(sql, &from)).kind != OTR_SQL_END)
+	while (!s.full && (tok = otr_sql_next_as(sql, &from, dialect)).kind != OTR_SQL_END)
 		if (tok.kind != OTR_SQL_SPACE && tok.kind != OTR_SQL_COMMENT)
 			take_token(&s, sql, tok, &from);
 	return s.len;

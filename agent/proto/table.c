@@ -2,12 +2,16 @@
 /* table.c - every protocol that is parsed, strictest sniff first. */
 
 #include "agent/proto/http1.h"
+#include "agent/proto/mysql.h"
 #include "agent/proto/pgsql.h"
 #include "agent/proto/redis.h"
 
+/* clang-format off */
 const struct otr_proto_ops *const otr_protos[] = {
 	&otr_pgsql,
 	&otr_redis,
+	&otr_mysql,
 	&otr_http1,
 	NULL,
 };
+/* clang-format on */

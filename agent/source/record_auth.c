@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record_auth.c - blanks PostgreSQL logins: messages of the manual of version 17, section 55.7.
+ * record_auth.c - blanks logins; here PostgreSQL's: messages of the manual of version 17, section 55.7.
  */
 
 #include "agent/source/record_auth.h"
@@ -84,7 +84,7 @@ static void forget(struct otr_record_auth *auth, uint64_t conn)
 			auth->logins[i].conn = 0;
 }
 
-bool otr_record_auth_concerns(struct otr_record_auth *auth, const struct otr_event *ev)
+static bool concerns(struct otr_record_auth *auth, const struct otr_event *ev)
 {
 	const struct otr_ev_data *data = (const void *)ev;
 	const struct otr_ev_run *run = (const void *)ev;
@@ -97,6 +97,13 @@ bool otr_record_auth_concerns(struct otr_record_auth *auth, const struct otr_eve
 	if (ev->kind == OTR_EV_CONN_CLOSE)
 		forget(auth, ev->conn);
 	return false;
+}
+
+bool otr_record_auth_concerns(struct otr_record_auth *auth, const struct otr_event *ev)
+{
+	bool postgres = concerns(auth, ev), mysql = otr_record_mysql_concerns(&auth->mysql, ev);
+
+	return postgres || mysql;
 }
 
 /* A run ends 8 bytes after its tail begins. */
@@ -208,7 +215,7 @@ static void end_login(struct otr_record_auth *auth, const struct otr_record_logi
 		client->over = true;
 }
 
-void otr_record_auth_blank(struct otr_record_auth *auth, struct otr_event *hdr)
+static void blank(struct otr_record_auth *auth, struct otr_event *hdr)
 {
 	struct otr_ev_data *ev = (void *)hdr;
 	struct otr_ev_run *run = (void *)hdr;
@@ -231,4 +238,12 @@ void otr_record_auth_blank(struct otr_record_auth *auth, struct otr_event *hdr)
 		blank_rest(auth, ev, ev->data[0] == 'p' ? HEAD : AUTH_HEAD);
 	if (row && row->server && row->over)
 		end_login(auth, row);
+}
+
+void otr_record_auth_blank(struct otr_record_auth *auth, struct otr_event *hdr)
+{
+	if (concerns(auth, hdr))
+		blank(auth, hdr);
+	if (otr_record_mysql_concerns(&auth->mysql, hdr))
+		otr_record_mysql_blank(&auth->mysql, hdr);
 }

@@ -3,7 +3,8 @@
 #define OTR_RECORD_AUTH_H
 
 /*
- * record_auth.h - blanks the secrets of PostgreSQL logins in a recording.
+ * record_auth.h - blanks the secrets of logins in a recording: here PostgreSQL's; MySQL's in
+ * record_mysql.h.
  *
  *	client | 'p' | length | password, md5 hash, SCRAM |  ->  | 'p' | length | 0 0 .. |
  *	server | 'R' | length | code | salt, SCRAM |  ->  | 'R' | length | code | 0 0 .. |
@@ -17,6 +18,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "agent/source/record_mysql.h"
 
 struct otr_event;
 
@@ -41,6 +44,7 @@ struct otr_record_login {
 struct otr_record_auth {
 	struct otr_record_login logins[OTR_RECORD_LOGINS];
 	uint32_t next; /* the row that is used again when all are taken */
+	struct otr_record_mysql mysql;
 };
 
 /* May `ev` hold a part of a login? Few events do. Forgets connections that close. */

@@ -17,27 +17,33 @@ static void demand(int ok)
 		abort();
 }
 
-static void no_literals(struct otr_slice text)
+static void no_literals(struct otr_slice text, enum otr_sql_dialect dialect)
 {
 	struct otr_sql_token tok;
 	size_t at = 0;
 
-	while ((tok = otr_sql_next(text, &at)).kind != OTR_SQL_END)
+	while ((tok = otr_sql_next_as(text, &at, dialect)).kind != OTR_SQL_END) {
 		demand(tok.text.len > 0 && tok.text.data[0] != '\'');
+		demand(dialect == OTR_SQL_ANSI || tok.text.data[0] != '"');
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct otr_slice sql = exactly(data, size);
-	struct otr_buf out = {0};
 	char summary[OTR_SQL_SUMMARY_MAX];
 
-	otr_sql_sanitize(&out, sql);
-	demand(out.len <= size && !out.rc);
-	no_literals(otr_buf_view(&out));
-	demand(otr_sql_summary(summary, sql) <= sizeof(summary));
-	otr_sql_context(sql);
-	otr_buf_fini(&out);
+	for (int i = OTR_SQL_ANSI; i <= OTR_SQL_MYSQL_UNSURE; i++) {
+		enum otr_sql_dialect dialect = (enum otr_sql_dialect)i;
+		struct otr_buf out = {0};
+
+		otr_sql_sanitize_as(&out, sql, dialect);
+		demand(out.len <= size && !out.rc);
+		no_literals(otr_buf_view(&out), dialect);
+		demand(otr_sql_summary_as(summary, sql, dialect) <= sizeof(summary));
+		otr_sql_context_as(sql, dialect);
+		otr_buf_fini(&out);
+	}
 	free((char *)sql.data);
 	return 0;
 }

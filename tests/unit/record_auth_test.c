@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record_auth_test.c - logins of PostgreSQL, cut into records in every way, leave no secret in a
+ * record_auth_test.c - logins of PostgreSQL and MySQL, cut into records in every way, leave no secret in a
  * recording; other bytes are unchanged.
  */
 
@@ -42,6 +42,7 @@ static void make(union slot *s, enum otr_dir dir, uint64_t pos, const char *data
 	s->data.hdr.conn = 7;
 	s->data.pos = pos;
 	s->data.dir = (__u8)dir;
+	s->data.first = 1;
 	s->data.moved = s->data.cap = len;
 	memcpy(s->data.data, data, len);
 }
@@ -145,11 +146,73 @@ static void tails_of_runs(void **state)
 	tail_of_a_run(&auth, at + n + 100, false);
 }
 
+#define GREETING                                                                     \
+	"\x4a\0\0\0\x0a"                                                             \
+	"8.0.36\0\1\0\0\0SECRSALT\0\xff\xff\x21\2\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0" \
+	"SECRETSALT12\0mysql_native_password\0"
+#define LOGIN                                                                                \
+	"\x49\0\0\1\x08\x82\x20\0\0\0\0\1\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" \
+	"joe\0\x14"                                                                          \
+	"SECRETSECRETSECRETSEshop\0SECRET_attr"
+#define SWITCH "\x0c\0\0\2\xfeSECRETsalt!\x0a\0\0\3SECRETpw12\7\0\0\4\0\0\0\2\0\0\0"
+#define CHANGE           \
+	"\x20\0\0\0\x11" \
+	"joe\0\x14"      \
+	"SECRETSECRETSECRETSEother\0"
+#define ASK "\x09\0\0\0\3SELECT 1"
+
+/* The server greets, the client logs in, both agree on another way, the client asks, and changes the
+ * user; the client's packet of SWITCH is the middle one. */
+static void mysql_cuts(void **state)
+{
+	static const char greeting[] = GREETING, login[] = LOGIN ASK CHANGE, way[] = SWITCH;
+	const uint32_t n_greeting = sizeof(greeting) - 1, n_login = sizeof(LOGIN) - 1;
+	char left[512];
+
+	(void)state;
+	for (uint32_t step = 4; step < 80; step++) {
+		struct otr_record_auth auth = {0};
+		uint64_t out = n_login;
+
+		in_pieces(&auth, OTR_DIR_IN, 0, greeting, n_greeting, step, left);
+		assert_false(has(left, n_greeting, "SALT"));
+		assert_true(has(left, n_greeting, "8.0.36"));
+		in_pieces(&auth, OTR_DIR_OUT, 0, login, n_login, step, left);
+		assert_false(has(left, n_login, "SECR"));
+		assert_true(has(left, n_login, "joe") && has(left, n_login, "shop"));
+		in_pieces(&auth, OTR_DIR_IN, n_greeting, way, 16, step, left);
+		assert_memory_equal(left, "\x0c\0\0\2\xfe\0\0\0\0", 9);
+		in_pieces(&auth, OTR_DIR_OUT, out, way + 16, 14, step, left);
+		assert_memory_equal(left, "\x0a\0\0\3\0\0\0\0\0\0\0\0\0\0", 14);
+		in_pieces(&auth, OTR_DIR_IN, n_greeting + 16, way + 30, 11, step, left);
+		assert_memory_equal(left, way + 30, 11);
+		out += 14;
+		in_pieces(&auth, OTR_DIR_OUT, out, login + n_login, sizeof(login) - n_login, step,
+			  left);
+		assert_true(has(left, sizeof(login) - n_login, "SELECT 1"));
+		assert_false(has(left, sizeof(login) - n_login, "SECRET"));
+		assert_true(has(left, sizeof(login) - n_login, "other"));
+	}
+}
+
+/* Bytes that begin as a greeting could, and are none, stay as they are. */
+static void not_mysql(void **state)
+{
+	static const char bytes[] =
+		"\x30\0\0\0\x09 no greeting, with a NUL \0 and a SECRET behind it";
+	struct otr_record_auth auth = {0};
+	char left[128];
+
+	(void)state;
+	in_pieces(&auth, OTR_DIR_IN, 0, bytes, sizeof(bytes), 4, left);
+	assert_memory_equal(left, bytes, sizeof(bytes));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_cut),
-		cmocka_unit_test(a_beginning_not_seen),
+		cmocka_unit_test(mysql_cuts),	 cmocka_unit_test(not_mysql),
+		cmocka_unit_test(every_cut),	 cmocka_unit_test(a_beginning_not_seen),
 		cmocka_unit_test(tails_of_runs),
 	};
 

@@ -135,13 +135,65 @@ static const struct {
 	{"", NULL, ""},
 };
 
-static void check(const char *sql, const char *text, const char *summary)
+/* MySQL's dialect */
+static const struct {
+	const char *sql;
+	const char *text; /* NULL: as it is */
+	const char *summary;
+} mysql[] = {
+	{"SELECT 'it\\'s', \"a\\\"b\", b FROM t", "SELECT ?, ?, b FROM t", "SELECT t"},
+	{"SELECT 'a\\\\', \"it's\", 'say \"x\"' FROM t", "SELECT ?, ?, ? FROM t", "SELECT t"},
+	{"SELECT 'a''b', \"a\"\"b\" FROM `t``1`.`b`", "SELECT ?, ? FROM `t``1`.`b`",
+	 "SELECT `t``1`.`b`"},
+	{"SELECT a # it's secret\n FROM t", "SELECT a \n FROM t", "SELECT t"},
+	{"SELECT a -- it's secret\r'\n FROM t", "SELECT a \n FROM t", "SELECT t"},
+	{"SELECT 5--1, a--b FROM t--", "SELECT ?-?, a--b FROM t", "SELECT t"},
+	{"SELECT a /* x /* 'y */ FROM t", "SELECT a  FROM t", "SELECT t"},
+	{"SELECT /*!40001 SQL_NO_CACHE */ a FROM t WHERE b = 'x'",
+	 "SELECT  SQL_NO_CACHE  a FROM t WHERE b = ?", "SELECT t"},
+	{"/*!40101 SET @x='secret' */;", " SET @x=? ;", "SET"},
+	{"/*M!100100 SET NAMES utf8mb4*/", " SET NAMES utf8mb4", "SET"},
+	{"SELECT /*!99999 it's */ 'secret'", "SELECT ?", "SELECT"},
+	{"SELECT /*! '*/' secret */ a", "SELECT ?", "SELECT"},
+	{"SELECT /*! a /* 'b */ c */ secret", "SELECT ?", "SELECT"},
+	{"SELECT /*! a # b */ c", "SELECT ?", "SELECT"},
+	{"SELECT 2*/*it's*/3, 'secret'", "SELECT ??", "SELECT"},
+	{"SELECT _utf8'x', N'y', n\"y\", b'01', X'4D', 0x4D, 0b01, x\"4D\"",
+	 "SELECT _utf8?, ?, ?, ?, ?, ?, ?, ?", "SELECT"},
+	{"SELECT '\x95\\', b, 'secret'", "SELECT ?", "SELECT"},
+	{"SELECT a FROM `t\x95`, 'secret`'", "SELECT a FROM ?", "SELECT"},
+	{"SELECT $$ secret $$", "SELECT ?", "SELECT"},
+	{"SELECT a$b, @v, @@global.x, @`w` FROM t$1", NULL, "SELECT t$1"},
+	{"INSERT IGNORE INTO t VALUES (1, \"x\")", "INSERT IGNORE INTO t VALUES (?, ?)",
+	 "INSERT t"},
+	{"INSERT INTO t SET a = 'x' ON DUPLICATE KEY UPDATE a = b",
+	 "INSERT INTO t SET a = ? ON DUPLICATE KEY UPDATE a = b", "INSERT t"},
+	{"REPLACE INTO t VALUES (1)", "REPLACE INTO t VALUES (?)", "REPLACE t"},
+	{"UPDATE LOW_PRIORITY t SET a = 1", "UPDATE LOW_PRIORITY t SET a = ?", "UPDATE t"},
+	{"LOAD DATA LOCAL INFILE '/x' INTO TABLE t", "LOAD DATA LOCAL INFILE ? INTO TABLE t",
+	 "LOAD t"},
+	{"SELECT a INTO OUTFILE '/x' FROM t", "SELECT a INTO OUTFILE ? FROM t", "SELECT t"},
+	{"SELECT a INTO @x FROM t", NULL, "SELECT t"},
+	{"CREATE TABLE `t` (a INT)", NULL, "CREATE TABLE `t`"},
+	{"RENAME TABLE a TO b", NULL, "RENAME TABLE a"},
+	{"SET NAMES utf8", NULL, "SET"},
+	{"SET PASSWORD FOR 'a'@'b' = 'secret'", "SET PASSWORD FOR ?@? = ?", "SET"},
+	{"SET x = secret, y = `secret`", "SET x = ?, ? = ?", "SET"},
+	{"SELECT 'secret", "SELECT ?", "SELECT"},
+	{"SELECT \"secret\\\"", "SELECT ?", "SELECT"},
+	{"SELECT `secret", "SELECT ?", "SELECT"},
+	{"SELECT a /*! 'secret", "SELECT a ?", "SELECT"},
+	{"DELETE t FROM t JOIN u ON t.a = u.a WHERE u.b IN (1, 2)",
+	 "DELETE t FROM t JOIN u ON t.a = u.a WHERE u.b IN (?, ?)", "DELETE t u"},
+};
+
+static void check(const char *sql, const char *text, const char *summary, enum otr_sql_dialect as)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
 	char got[OTR_SQL_SUMMARY_MAX];
-	size_t n = otr_sql_summary(got, otr_slice_str(sql));
+	size_t n = otr_sql_summary_as(got, otr_slice_str(sql), as);
 
-	otr_sql_sanitize(&out, otr_slice_str(sql));
+	otr_sql_sanitize_as(&out, otr_slice_str(sql), as);
 	if (!otr_slice_eq(otr_buf_view(&out), otr_slice_str(text)) ||
 	    !otr_slice_eq((struct otr_slice){got, n}, otr_slice_str(summary)))
 		fail_msg("%s\n  text    %.*s\n  wanted  %s\n  summary %.*s\n"
@@ -153,7 +205,19 @@ static void every_example(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(rows); i++)
-		check(rows[i].sql, rows[i].text ? rows[i].text : rows[i].sql, rows[i].summary);
+		check(rows[i].sql, rows[i].text ? rows[i].text : rows[i].sql, rows[i].summary,
+		      OTR_SQL_ANSI);
+}
+
+static void every_trap_of_mysql(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(mysql); i++)
+		check(mysql[i].sql, mysql[i].text ? mysql[i].text : mysql[i].sql, mysql[i].summary,
+		      OTR_SQL_MYSQL);
+	check("SELECT 'a\\', secret", "SELECT ?", "SELECT", OTR_SQL_MYSQL_UNSURE);
+	check("SELECT 'it\\'s', a", "SELECT ?", "SELECT", OTR_SQL_MYSQL_UNSURE);
+	check("SELECT 'a\\\\', a", "SELECT ?, a", "SELECT", OTR_SQL_MYSQL_UNSURE);
 }
 
 static void summary_is_never_cut_in_a_token(void **state)
@@ -202,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_example),
+		cmocka_unit_test(every_trap_of_mysql),
 		cmocka_unit_test(summary_is_never_cut_in_a_token),
 		cmocka_unit_test(reads_a_context),
 	};

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record_mysql.c - blanks MySQL logins: MySQL 8.4 Source Code Documentation, "Connection Phase" and
+ * "COM_CHANGE_USER".
+ */
+
+#include "agent/source/record_mysql.h"
+
+#include <string.h>
+
+#include "bpf/event.h"
+
+#define HEAD	    4
+#define FIXED	    32 /* bytes of a login before the user */
+#define CHANGE_USER 0x11
+#define CAN_DB	    (1u << 3)
+#define CAN_41	    (1u << 9)
+#define CAN_SECURE  (1u << 15)
+#define CAN_LENENC  (1u << 21)
+
+/* The fields of a packet, in order. */
+enum field {
+	FIELD_ALL,	/* no field is blanked */
+	FIELD_VERSION,	/* of a greeting, up to its NUL */
+	FIELD_GREETING, /* the rest of it */
+	FIELD_FIXED,	/* of a login */
+	FIELD_USER,
+	FIELD_SIZE, /* of the response */
+	FIELD_RESPONSE,
+	FIELD_DB,
+	FIELD_REST,   /* all is blanked */
+	FIELD_ANSWER, /* all but the first byte is blanked, unless that says OK or error */
+};
+
+static uint32_t u24(const __u8 *p)
+{
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+}
+
+/* May the record begin with a greeting? Its head may be all that was read at once. */
+static bool is_greeting(const struct otr_ev_data *ev)
+{
+	const __u8 *p = ev->data;
+
+	return ev->cap >= HEAD && !p[3] && u24(p) >= 32 && u24(p) <= 512 &&
+	       (ev->cap < 5 ? ev->moved == HEAD : p[4] == 10) &&
+	       (ev->cap < 6 || (p[5] >= '0' && p[5] <= '9'));
+}
+
+static bool is_login(const struct otr_ev_data *ev)
+{
+	static const __u8 zeros[19];
+	const __u8 *p = ev->data;
+
+	return ev->cap > HEAD + FIXED && (p[3] == 1 || p[3] == 2) && u24(p) + HEAD == ev->moved &&
+	       (p[5] & CAN_41 >> 8) && !memcmp(p + HEAD + 9, zeros, sizeof(zeros));
+}
+
+/* Is this one whole COM_CHANGE_USER? */
+static bool is_change(const struct otr_ev_data *ev)
+{
+	return ev->cap > HEAD && !ev->data[3] && ev->data[4] == CHANGE_USER &&
+	       u24(ev->data) + HEAD == ev->moved && ev->moved < 4096;
+}
+
+static struct otr_record_mysql_row *row_of(struct otr_record_mysql *my, uint64_t conn,
+					   uint8_t layer, uint8_t dir)
+{
+	struct otr_record_mysql_row *row = my->rows;
+
+	for (; conn && row < my->rows + OTR_RECORD_MYSQL; row++)
+		if (row->conn == conn && row->layer == layer && row->dir == dir)
+			return row;
+	return NULL;
+}
+
+static struct otr_record_mysql_row *new_row(struct otr_record_mysql *my,
+					    const struct otr_ev_data *ev, uint8_t dir, bool server)
+{
+	struct otr_record_mysql_row *row = row_of(my, ev->hdr.conn, ev->layer, dir);
+
+	if (!row)
+		row = &my->rows[my->next++ % OTR_RECORD_MYSQL];
+	*row = (struct otr_record_mysql_row){.conn = ev->hdr.conn,
+					     .layer = ev->layer,
+					     .dir = dir,
+					     .server = server,
+					     .login = true,
+					     .pos = (uint32_t)ev->pos};
+	return row;
+}
+
+bool otr_record_mysql_concerns(struct otr_record_mysql *my, const struct otr_event *ev)
+{
+	const struct otr_ev_data *data = (const void *)ev;
+	const struct otr_ev_run *run = (const void *)ev;
+
+	if (ev->kind == OTR_EV_DATA)
+		return (data->first && is_greeting(data)) || is_login(data) || is_change(data) ||
+		       row_of(my, ev->conn, data->layer, data->dir);
+	if (ev->kind == OTR_EV_RUN)
+		return row_of(my, ev->conn, run->layer, run->dir);
+	if (ev->kind == OTR_EV_CONN_CLOSE)
+		for (int i = 0; i < OTR_RECORD_MYSQL; i++)
+			if (my->rows[i].conn == ev->conn)
+				my->rows[i].conn = 0;
+	return false;
+}
+
+/* Goes on with the next field. */
+static void next_field(struct otr_record_mysql_row *row, enum field field)
+{
+	row->field = (uint8_t)field;
+	row->at = 0;
+}
+
+/* The field that a body begins with. */
+static enum field first_field(const struct otr_record_mysql_row *row)
+{
+	if (row->server)
+		return !row->login ? FIELD_ALL : row->head[3] ? FIELD_ANSWER : FIELD_VERSION;
+	if (!row->head[3])
+		return row->code == CHANGE_USER ? FIELD_USER : FIELD_ALL;
+	if (!row->login)
+		return FIELD_ALL;
+	return row->head[3] <= 2 && !row->flags ? FIELD_FIXED : FIELD_REST;
+}
+
+static void take_fixed(struct otr_record_mysql_row *row, __u8 byte)
+{
+	if (row->at < 4)
+		row->flags |= (uint32_t)byte << 8 * row->at;
+	if (++row->at == FIXED)
+		next_field(row, FIELD_USER);
+}
+
+/* The response begins: it says how long it is, unless it is of an old kind, behind which nothing is
+ * kept. */
+static void end_user(struct otr_record_mysql_row *row)
+{
+	bool change = !row->head[3];
+
+	row->has_db = change || (row->flags & CAN_DB);
+	row->size = 0;
+	next_field(row,
+		   change || (row->flags & (CAN_SECURE | CAN_LENENC)) ? FIELD_SIZE : FIELD_REST);
+}
+
+static void take_size(struct otr_record_mysql_row *row, __u8 byte)
+{
+	if (byte > 250 && row->head[3]) { /* longer responses: nothing behind them is kept */
+		next_field(row, FIELD_REST);
+		return;
+	}
+	row->size = byte;
+	next_field(row, byte ? FIELD_RESPONSE : row->has_db ? FIELD_DB : FIELD_REST);
+}
+
+/* Is the byte kept? Goes on to the next field behind it. */
+static bool keeps(struct otr_record_mysql_row *row, __u8 byte)
+{
+	uint32_t at = row->at;
+
+	switch ((enum field)row->field) {
+	case FIELD_ALL:
+		return true;
+	case FIELD_VERSION:
+		row->at++;
+		if (!byte && at)
+			next_field(row, FIELD_GREETING);
+		return true;
+	case FIELD_GREETING: /* thread, 4 | challenge, 8 | 19 | challenge .. */
+		row->at++;
+		return at < 4 || (at >= 12 && at < 31);
+	case FIELD_FIXED:
+		take_fixed(row, byte);
+		return true;
+	case FIELD_USER:
+		if (!byte)
+			end_user(row);
+		return true;
+	case FIELD_SIZE:
+		take_size(row, byte);
+		return true;
+	case FIELD_RESPONSE:
+		if (++row->at == row->size)
+			next_field(row, row->has_db ? FIELD_DB : FIELD_REST);
+		return false;
+	case FIELD_DB:
+		if (!byte)
+			next_field(row, FIELD_REST);
+		return true;
+	case FIELD_ANSWER:
+		row->at++;
+		return !at || !row->code || row->code == 0xff;
+	case FIELD_REST:
+		break;
+	}
+	return false;
+}
+
+/* The first byte of a body is there. */
+static void begin_body(struct otr_record_mysql *my, struct otr_record_mysql_row *row, __u8 byte)
+{
+	struct otr_record_mysql_row *other = row_of(my, row->conn, row->layer, !row->dir);
+
+	row->code = byte;
+	if (!row->server && !row->head[3])
+		row->login = byte == CHANGE_USER;
+	next_field(row, first_field(row));
+	if (row->field == FIELD_VERSION && byte != 10) {
+		next_field(row, FIELD_ALL); /* this is no greeting */
+		row->conn = 0;
+		if (other)
+			other->conn = 0;
+	}
+	if (row->field != FIELD_USER)
+		return;
+	row->flags |= 1; /* no login comes any more */
+	if (other) {
+		other->login = true; /* the server answers a change of the user */
+		other->n_head = 0;
+		other->left = 0;
+	}
+}
+
+static void end_packet(struct otr_record_mysql *my, struct otr_record_mysql_row *row)
+{
+	struct otr_record_mysql_row *other = row_of(my, row->conn, row->layer, !row->dir);
+
+	row->n_head = 0;
+	if (!row->server || row->field != FIELD_ANSWER || (row->code && row->code != 0xff))
+		return;
+	row->login = false;
+	if (other)
+		other->login = false;
+}
+
+static void take_body(struct otr_record_mysql *my, struct otr_record_mysql_row *row, __u8 *byte,
+		      uint32_t pos)
+{
+	bool first = row->field == FIELD_ALL && row->at == UINT32_MAX;
+
+	if (first)
+		begin_body(my, row, *byte);
+	if (!(first && row->field == FIELD_USER) && !keeps(row, *byte)) {
+		*byte = 0;
+		row->blanked = true;
+		row->end = pos + 1;
+	}
+	if (!--row->left)
+		end_packet(my, row);
+}
+
+static void take_byte(struct otr_record_mysql *my, struct otr_record_mysql_row *row, __u8 *byte,
+		      uint32_t pos)
+{
+	if (row->left) {
+		take_body(my, row, byte, pos);
+		return;
+	}
+	row->head[row->n_head++] = *byte;
+	if (row->n_head < HEAD)
+		return;
+	row->left = u24(row->head);
+	row->field = FIELD_ALL;
+	row->at = UINT32_MAX;
+	if (!row->left)
+		row->n_head = 0;
+}
+
+/* Steps over bytes that were moved and not copied. */
+static void take_gap(struct otr_record_mysql *my, struct otr_record_mysql_row *row, uint64_t n)
+{
+	if (!n)
+		return;
+	if (n > row->left) {
+		row->n_head = 0;
+		row->left = 0;
+		return;
+	}
+	row->left -= (uint32_t)n;
+	if (!row->left)
+		end_packet(my, row);
+}
+
+static void take_data(struct otr_record_mysql *my, struct otr_record_mysql_row *row,
+		      struct otr_ev_data *ev)
+{
+	if (row->pos != (uint32_t)ev->pos)
+		row->n_head = 0, row->left = 0; /* bytes are missing */
+	for (uint32_t i = 0; i < ev->cap && row->conn; i++)
+		take_byte(my, row, &ev->data[i], (uint32_t)ev->pos + i);
+	take_gap(my, row, ev->moved - ev->cap);
+	row->pos = (uint32_t)(ev->pos + ev->moved);
+}
+
+/* Begins to follow a connection; `server`: the record is the server's. */
+static struct otr_record_mysql_row *follow(struct otr_record_mysql *my,
+					   const struct otr_ev_data *ev, bool server)
+{
+	new_row(my, ev, !ev->dir, !server);
+	return new_row(my, ev, ev->dir, server);
+}
+
+/* A run ends 8 bytes after its tail begins. */
+static void blank_tail(const struct otr_record_mysql_row *row, struct otr_ev_run *run)
+{
+	uint32_t tail = (uint32_t)(run->pos + run->bytes - sizeof(run->tail));
+
+	if (row && row->blanked && (int32_t)(tail - row->end) < 0)
+		memset(run->tail, 0, sizeof(run->tail));
+}
+
+void otr_record_mysql_blank(struct otr_record_mysql *my, struct otr_event *hdr)
+{
+	struct otr_ev_data *ev = (void *)hdr;
+	struct otr_ev_run *run = (void *)hdr;
+	struct otr_record_mysql_row *row;
+
+	if (hdr->kind == OTR_EV_RUN) {
+		blank_tail(row_of(my, hdr->conn, run->layer, run->dir), run);
+		return;
+	}
+	row = row_of(my, hdr->conn, ev->layer, ev->dir);
+	if (!row && hdr->conn && (is_login(ev) || is_change(ev)))
+		row = follow(my, ev, false);
+	else if (!row && hdr->conn && ev->first && is_greeting(ev))
+		row = follow(my, ev, true);
+	if (row)
+		take_data(my, row, ev);
+}
