@@ -5,16 +5,17 @@
 /*
  * governor.h - decides how much of the time is traced, so that --cpu-budget is kept.
  *
- * Time is divided into periods of 2 s, of which the first part is traced: all of it while the budget
- * suffices, else so much as fits. Requests that begin in the rest are shed, each with its answer. So
- * a trace is seen whole, in all processes that it passes, or not at all, except at the edges of a
- * pause, which are marked.
+ * Time is divided into periods of 2 s, of which the first part is traced: all of it while the
+ * budget suffices, else so much as fits. Requests that begin in the rest are shed, each with its
+ * answer. So a trace is seen whole, in all processes that it passes, or not at all, except at the
+ * edges of a pause, which are marked.
  *
  *	|#########|#########|####.....|###......|###......|######...|#########|
  *	   over     over      over     within    load halves  falls   within
  *
  * What otrace spends with nothing to do is the same whatever is paused: it is judged apart, and a
- * pause that saves nothing ends. Otherwise a small budget would keep an idle session paused for ever.
+ * pause that saves nothing ends. Otherwise a small budget would keep an idle session paused for
+ * ever.
  *
  * Only arithmetic: no clock, no kernel; agent/pace.c has those.
  */

@@ -50,8 +50,9 @@ void otr_launch_named(const struct otr_launch_root *root);
  * without `follow`, also that this process alone is traced. */
 void otr_launch_environment(const char *library, const char *session, bool follow);
 
-/* Sets OTRACE_SAMPLE to `rate` (--sample; or NULL: nothing) where this environment has a sampler that
- * the program would find stronger. Without one a rule may say something else for the program. */
+/* Sets OTRACE_SAMPLE to `rate` (--sample; or NULL: nothing) where this environment has a sampler
+ * that the program would find stronger. Without one a rule may say something else for the program.
+ */
 void otr_launch_sample(const char *rate);
 
 /* Changes this process to `user`: uid, gid, groups, HOME. Returns 0, or -1 with errno. */

@@ -2,9 +2,9 @@
 /*
  * selftest.c - traces one real request.
  *
- * Two child processes, a client and a server, speak HTTP over loopback; the probes, the pipeline and
- * the stitcher of a session make spans of it. The test is passed if the client's span is the parent
- * of the server's, proved by the wire.
+ * Two child processes, a client and a server, speak HTTP over loopback; the probes, the pipeline
+ * and the stitcher of a session make spans of it. The test is passed if the client's span is the
+ * parent of the server's, proved by the wire.
  */
 
 #include <arpa/inet.h>

@@ -3,8 +3,8 @@
 #define OTR_SINKS_H
 
 /*
- * sinks.h - every open sink (agent/sink/sink.h), and the pipeline that feeds them. Live and recorded
- * events are handled alike.
+ * sinks.h - every open sink (agent/sink/sink.h), and the pipeline that feeds them. Live and
+ * recorded events are handled alike.
  */
 
 #include <stdbool.h>

@@ -3,8 +3,8 @@
 #define OTR_SWITCHES_H
 
 /*
- * switches.h - settings of the library in the programs that `run` starts, by options or by environment
- * variables. All are checked before a program is started.
+ * switches.h - settings of the library in the programs that `run` starts, by options or by
+ * environment variables. All are checked before a program is started.
  */
 
 #include <stdbool.h>

@@ -32,8 +32,8 @@ OTR_RULE_FN void otr_flight(struct otr_proc_state *proc, struct otr_exch *ex, in
 	}
 }
 
-/* The answer to what was asked on a connection has come, or never will. `ex`: the exchange last seen
- * on asked->believed.conn, or NULL. */
+/* The answer to what was asked on a connection has come, or never will. `ex`: the exchange last
+ * seen on asked->believed.conn, or NULL. */
 OTR_RULE_FN void otr_land(struct otr_proc_state *proc, const struct otr_asked *asked,
 			  struct otr_exch *ex)
 {

@@ -22,8 +22,8 @@ enum otr_opening {
 	OTR_OPENING_REDIS, /* an array of strings: captured by CALLS, as pipelines are one call */
 };
 
-/* A call that is captured by CALLS and longer than one record can be, is copied by as many records, if
- * it sends requests and its policy is to copy all that a record can hold. */
+/* A call that is captured by CALLS and longer than one record can be, is copied by as many records,
+ * if it sends requests and its policy is to copy all that a record can hold. */
 #define OTR_CALL_RECORDS 4
 
 #define OTR_OPENING_BYTES 8  /* bytes that are looked at */

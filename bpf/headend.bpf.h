@@ -156,7 +156,8 @@ OTR_GLOBAL int otr_head_cap(struct otr_bpf_dir *f, const struct otr_move *mv, __
 }
 
 /* The same for any call of that direction. Where all bytes are in one buffer and are copied, the
- * look at the last two waits for the copy: to read memory of the process is what costs most here. */
+ * look at the last two waits for the copy: to read memory of the process is what costs most here.
+ */
 static __always_inline __u32 otr_request_cap(struct otr_bpf_dir *f, struct otr_move *mv, __u32 cap)
 {
 	if (mv->first) {

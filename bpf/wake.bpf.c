@@ -15,11 +15,11 @@
  * If neither thread sleeps, the border between two jobs cannot be seen: the asking thread does not
  * sleep if its work is done already, the worker does not if it has more work. So only the last
  * request that a worker sent is for the sleeper. (If all of them are claimed, 136 of 9,682 parents
- * are wrong in a Python pool with 16 clients and immediate answers.) It says little that the sleeper
- * also woke the worker: it may have done so for an earlier request, the worker may find another job
- * before that one in the queue, and the thread that waits for that job may be late on a busy machine.
- * otr_r6c_since() says when more than the last request is claimed. (Without that rule 1 to 8 of 4,000
- * are wrong in a C pool whose handlers are late.)
+ * are wrong in a Python pool with 16 clients and immediate answers.) It says little that the
+ * sleeper also woke the worker: it may have done so for an earlier request, the worker may find
+ * another job before that one in the queue, and the thread that waits for that job may be late on a
+ * busy machine. otr_r6c_since() says when more than the last request is claimed. (Without that rule
+ * 1 to 8 of 4,000 are wrong in a C pool whose handlers are late.)
  *
  * The lock of an interpreter that is passed to the next thread in a queue (Ruby) looks the same;
  * causality.h says how the two are distinguished. (If they are not, 600 of 695 parents are wrong in

@@ -39,7 +39,8 @@ OTR_RULE_FN int otr_r6c_counts(__u32 *left)
 	return is_left;
 }
 
-/* R6c: a border between two jobs of a strand. `by` woke it: it was asleep; or it woke `done_for`. */
+/* R6c: a border between two jobs of a strand. `by` woke it: it was asleep; or it woke `done_for`.
+ */
 OTR_RULE_FN void otr_r6c_border(struct otr_work *work, __u32 by, __u32 done_for, __u64 now)
 {
 	work->woken_ns = now;

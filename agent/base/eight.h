@@ -26,8 +26,8 @@ static inline uint32_t otr_four(const char *at)
 	return four;
 }
 
-/* Is one of them below ' '? A byte above 0x7f is not. A byte that borrows from the next one is below
- * ' ' itself, so the answer is right. */
+/* Is one of them below ' '? A byte above 0x7f is not. A byte that borrows from the next one is
+ * below ' ' itself, so the answer is right. */
 static inline bool otr_eight_has_control(uint64_t eight)
 {
 	return ((eight - OTR_EIGHT(' ')) & ~eight & OTR_EIGHT(0x80)) != 0;

@@ -49,8 +49,8 @@ static inline size_t otr_pbuf_len(const struct otr_pbuf *w)
 	return w->cap - w->at;
 }
 
-/* Copies `len` bytes by two copies of fixed size, which may overlap: keys and most values are short,
- * and a call of memcpy() takes longer than their copy. */
+/* Copies `len` bytes by two copies of fixed size, which may overlap: keys and most values are
+ * short, and a call of memcpy() takes longer than their copy. */
 static inline void otr_pbuf_copy(char *to, const char *from, size_t len)
 {
 	if (len > 32) {

@@ -2,9 +2,9 @@
 /*
  * secret_code.c - code in a command line.
  *
- * Code that an interpreter runs (`python3 -c CODE`, `perl -ne CODE`, `mysql -e SQL`) may hold literals
- * of any kind, so all of it is hidden. Code that a shell runs is a command line itself, and useful to
- * people: only quoted texts in it, and the text of a here-document, are hidden.
+ * Code that an interpreter runs (`python3 -c CODE`, `perl -ne CODE`, `mysql -e SQL`) may hold
+ * literals of any kind, so all of it is hidden. Code that a shell runs is a command line itself,
+ * and useful to people: only quoted texts in it, and the text of a here-document, are hidden.
  *
  * An option that takes code is searched among the options of that program, which stand before its
  * first argument that is none: in `python3 app.py -c conf`, -c is an option of the script.

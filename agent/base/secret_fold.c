@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * secret_fold.c - replaces full-width letters (U+FF01..) by ASCII and removes accents of Latin letters,
- * so that a table of ASCII words finds `ＴＯＫＥＮ` and `contraseña`.
+ * secret_fold.c - replaces full-width letters (U+FF01..) by ASCII and removes accents of Latin
+ * letters, so that a table of ASCII words finds `ＴＯＫＥＮ` and `contraseña`.
  */
 
 #include "agent/base/secret.h"

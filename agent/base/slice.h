@@ -5,8 +5,8 @@
 /*
  * slice.h - a view of bytes that another object owns.
  *
- * A slice owns nothing, ends at `len` and not at a NUL, and may hold any byte. An absent value has data
- * == NULL; an empty one has len == 0.
+ * A slice owns nothing, ends at `len` and not at a NUL, and may hold any byte. An absent value has
+ * data == NULL; an empty one has len == 0.
  */
 
 #include <stdbool.h>

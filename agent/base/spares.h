@@ -7,9 +7,9 @@
  *
  *	chunk	| in use, .. | chunk, object | chunk, object | ..
  *
- * A page or so is allocated at once. A freed object is kept and given out next: without a search, and
- * often still in the cache. A chunk of which nothing is in use goes back to the heap once its objects
- * were spare for a while. Under sanitizers each object is a malloc of its own.
+ * A page or so is allocated at once. A freed object is kept and given out next: without a search,
+ * and often still in the cache. A chunk of which nothing is in use goes back to the heap once its
+ * objects were spare for a while. Under sanitizers each object is a malloc of its own.
  */
 
 #include <stdbool.h>

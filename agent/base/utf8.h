@@ -5,8 +5,8 @@
 /*
  * utf8.h - makes valid UTF-8 of any bytes, for receivers that require it.
  *
- * Only the encoding is checked (RFC 3629): control characters are valid. NUL alone counts as broken,
- * since most receivers reject it. agent/base/text.h makes text for terminals.
+ * Only the encoding is checked (RFC 3629): control characters are valid. NUL alone counts as
+ * broken, since most receivers reject it. agent/base/text.h makes text for terminals.
  */
 
 #include <stddef.h>

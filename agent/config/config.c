@@ -3,7 +3,8 @@
  * config.c - a table of options, bound to the struct it fills.
  *
  * Flags and variables are both set by otr_options_set(), where alone it is decided which origin
- * overrides which. config_value.c parses values, config_help.c prints, agent/config_args.c reads a command line.
+ * overrides which. config_value.c parses values, config_help.c prints, agent/config_args.c reads a
+ * command line.
  */
 
 #include "agent/config/config.h"

@@ -46,8 +46,8 @@ struct otr_option {
 	const char *value; /* the name of the value; NULL for a bool */
 	const char *help;  /* sentences: capital, full stop. -h shows the first */
 
-	/* Checks the text of a string. Returns 0, or -EINVAL with the reason in `err`, which begins with
-	 * `from` ("--sample", "OTRACE_SAMPLE"). NULL: any text will do. */
+	/* Checks the text of a string. Returns 0, or -EINVAL with the reason in `err`, which begins
+	 * with `from` ("--sample", "OTRACE_SAMPLE"). NULL: any text will do. */
 	int (*check)(const char *text, const char *from, struct otr_err *err);
 
 	/* Gives what the manual and --help=all say beyond `help`, one paragraph a call of `line`;

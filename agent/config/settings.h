@@ -44,8 +44,8 @@ struct otr_settings {
 	uint64_t hold_ns;
 	char *sample; /* "10%", "100/s"; NULL: as OTEL_TRACES_SAMPLER says */
 	char *keep;   /* "error,slow=1s,first" */
-	/* A share of one core; 0: no limit. OTR_SHARE_AUTO: 5 % of what the traced processes use, but
-	 * at least a quarter of one core. */
+	/* A share of one core; 0: no limit. OTR_SHARE_AUTO: 5 % of what the traced processes use,
+	 * but at least a quarter of one core. */
 	double cpu_budget;
 	/* show */
 	char *output;

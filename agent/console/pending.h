@@ -41,14 +41,16 @@ struct otr_pendings {
 /* Frees all traces. */
 void otr_pendings_fini(struct otr_pendings *ps);
 
-/* Adds a span, of which it takes a reference. Drops the oldest traces, counted to stay within the limits. */
+/* Adds a span, of which it takes a reference. Drops the oldest traces, counted to stay within the
+ * limits. */
 void otr_pending_add(struct otr_pendings *ps, struct otr_span *sp, uint64_t now_ns);
 
 /* Removes the trace and gives it to the caller, who frees it; or NULL. */
 struct otr_pending *otr_pending_take(struct otr_pendings *ps, const uint8_t trace_id[16]);
 void otr_pending_free(struct otr_pending **pp);
 
-/* Frees the traces whose last span came before `ns`, and memory that was not used since the last call. */
+/* Frees the traces whose last span came before `ns`, and memory that was not used since the last
+ * call. */
 void otr_pending_forget(struct otr_pendings *ps, uint64_t ns);
 
 #endif /* OTR_CONSOLE_PENDING_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stats.c - counts for flood lines and the summary. The tables are bounded: a name for which there is no
- * row is counted in `rest`.
+ * stats.c - counts for flood lines and the summary. The tables are bounded: a name for which there
+ * is no row is counted in `rest`.
  */
 
 #include "agent/console/stats.h"

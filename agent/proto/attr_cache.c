@@ -80,7 +80,8 @@ static bool is_usable(const struct otr_attr_key *key)
 	return key->len && key->len <= OTR_ATTR_KEY_MAX;
 }
 
-/* Compares `len` bytes, at least one. Most texts are short, and a call of memcmp() takes longer than their comparison. */
+/* Compares `len` bytes, at least one. Most texts are short, and a call of memcmp() takes longer
+ * than their comparison. */
 static inline bool is_same(const char *a, const char *b, size_t len)
 {
 	if (len > 16)

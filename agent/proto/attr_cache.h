@@ -81,8 +81,8 @@ const struct otr_attr_known *otr_attr_cache_find(struct otr_attr_cache *cache,
 /* After find() has returned NULL: has the key come before? */
 bool otr_attr_cache_wants(struct otr_attr_cache *cache, const struct otr_attr_key *key);
 
-/* Remembers a block, which it takes and which may be NULL, with `note_len` bytes that go with it. An
- * entry of that key is replaced. Without memory nothing is remembered. */
+/* Remembers a block, which it takes and which may be NULL, with `note_len` bytes that go with it.
+ * An entry of that key is replaced. Without memory nothing is remembered. */
 void otr_attr_cache_put(struct otr_attr_cache *cache, const struct otr_attr_key *key,
 			struct otr_attr_block *block, const void *note, size_t note_len);
 

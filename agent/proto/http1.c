@@ -131,8 +131,8 @@ static enum otr_parse emit_head(struct otr_http1 *h, struct otr_http1_dir *d,
 	return OTR_PARSE_MSG;
 }
 
-/* Reads a head that is not whole at the first look, or was not then: it may be cut and stay so. MORE:
- * the rest of the head is to come. */
+/* Reads a head that is not whole at the first look, or was not then: it may be cut and stay so.
+ * MORE: the rest of the head is to come. */
 static enum otr_parse parse_slowly(struct otr_http1 *h, struct otr_http1_dir *d,
 				   struct otr_slice in, unsigned int flags, uint64_t *used,
 				   struct otr_msg *msg)

@@ -95,12 +95,12 @@ bool otr_http1_any_case(struct otr_slice in);
  * there. No end lies before `from`. */
 size_t otr_http1_head_end(struct otr_slice in, size_t from);
 
-/* Reads the head that begins `in`, in one pass. Returns its end, behind its empty line; 0, `head` in
- * any state: the empty line is not there, or the first line is no HTTP/1. */
+/* Reads the head that begins `in`, in one pass. Returns its end, behind its empty line; 0, `head`
+ * in any state: the empty line is not there, or the first line is no HTTP/1. */
 size_t otr_http1_head_take(struct otr_http1_head *head, struct otr_slice in);
 
-/* Reads the head in `in`, which may be cut anywhere. Returns false, `head` in any state, if its first
- * line is no HTTP/1. */
+/* Reads the head in `in`, which may be cut anywhere. Returns false, `head` in any state, if its
+ * first line is no HTTP/1. */
 bool otr_http1_head_read(struct otr_http1_head *head, struct otr_slice in);
 
 /* The first letters of the fields that otr_http1_field() reads, a bit each; small and capital ones

@@ -106,9 +106,9 @@ static uint16_t default_port(const struct description *d)
 	return d->scheme.len == 5 ? 443 : 80;
 }
 
-/* Splits the target, and finds the name that the client asked for: in the target, in what a proxy forwards, in Host. If
- * there is none, or Host is not the name of the server, the name is the address of the socket. A
- * name without a port has the port of the scheme. */
+/* Splits the target, and finds the name that the client asked for: in the target, in what a proxy
+ * forwards, in Host. If there is none, or Host is not the name of the server, the name is the
+ * address of the socket. A name without a port has the port of the scheme. */
 static void find_host(struct description *d)
 {
 	struct otr_slice name;

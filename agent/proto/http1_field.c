@@ -86,7 +86,8 @@ static const struct row {
 	TEXT(x_forwarded_proto, "x-forwarded-proto"),
 };
 
-/* By letter (OTR_HTTP1_FIELD_LETTERS has them all): the row behind its last one, and how many rows it has. */
+/* By letter (OTR_HTTP1_FIELD_LETTERS has them all): the row behind its last one, and how many rows
+ * it has. */
 static const struct {
 	uint8_t end, n;
 } letters[32] = {

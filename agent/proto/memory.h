@@ -5,7 +5,8 @@
 /*
  * memory.h - what describe() remembers from span to span.
  *
- * Each stitcher owns one, and one thread uses it. The same calls on an empty memory give the same spans.
+ * Each stitcher owns one, and one thread uses it. The same calls on an empty memory give the same
+ * spans.
  */
 
 #include "agent/proto/proto.h"

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mysql.c - the protocol of MySQL and MariaDB on one connection (MySQL 8.4 Source Code Documentation,
- * "Client/Server Protocol"; MariaDB's "Client/Server Protocol").
+ * mysql.c - the protocol of MySQL and MariaDB on one connection (MySQL 8.4 Source Code
+ * Documentation, "Client/Server Protocol"; MariaDB's "Client/Server Protocol").
  *
  *	| length, 3, little-endian | number, 1 | body |
  *
  * The server greets, the client logs in, then each command of the client begins at number 0 and its
  * answer goes on from there. A request is a command; its answer is emitted at its last packet. Each
- * request has a serial number, and its answer has the same one (msg.stream). A packet of 0xffffff bytes
- * is continued by the next one.
+ * request has a serial number, and its answer has the same one (msg.stream). A packet of 0xffffff
+ * bytes is continued by the next one.
  *
- * Logins, parameters, rows and files are stepped over by their length. Departures: logins of protocol
- * 3.20 and greetings of protocol 9 are not read; what follows COM_BINLOG_DUMP is not read.
+ * Logins, parameters, rows and files are stepped over by their length. Departures: logins of
+ * protocol 3.20 and greetings of protocol 9 are not read; what follows COM_BINLOG_DUMP is not read.
  */
 
 #include "agent/proto/mysql.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mysql_back.c - packets of a MySQL server: OK, errors, result sets. MySQL 8.4 Source Code
- * Documentation, "Command Phase", "Text Resultset", "COM_STMT_PREPARE Response"; MariaDB's "Result Set
- * Packets".
+ * Documentation, "Command Phase", "Text Resultset", "COM_STMT_PREPARE Response"; MariaDB's "Result
+ * Set Packets".
  *
  *	number of columns | a definition each | EOF | row | row | EOF or OK
  *
- * The EOF behind the definitions is left out where both sides can do without (DEPRECATE_EOF). No row
- * looks like EOF, so packets show it, also where the login was not seen: a row that begins with 0xfe
- * has a column of 16 MiB. An answer whose request was not seen is not emitted.
+ * The EOF behind the definitions is left out where both sides can do without (DEPRECATE_EOF). No
+ * row looks like EOF, so packets show it, also where the login was not seen: a row that begins with
+ * 0xfe has a column of 16 MiB. An answer whose request was not seen is not emitted.
  */
 
 #include "agent/base/own.h"
@@ -54,7 +54,8 @@ static void note_db(struct otr_mysql *my, uint64_t serial)
 	my->db_serial = 0;
 }
 
-/* Emits the answer to the request of the oldest debt. Its code lives in `my`, until the next answer. */
+/* Emits the answer to the request of the oldest debt. Its code lives in `my`, until the next
+ * answer. */
 static enum otr_parse emit(struct otr_mysql *my, struct otr_msg *msg)
 {
 	struct otr_mysql_answer *a = &my->answer;
@@ -153,8 +154,8 @@ static enum otr_parse begin_shapes(struct otr_mysql *my, uint32_t n, struct otr_
 	return otr_mysql_back_part(my, msg);
 }
 
-/* | number of columns |, with a byte that says whether definitions follow: before the number if MySQL
- * sends it, behind it if MariaDB does. */
+/* | number of columns |, with a byte that says whether definitions follow: before the number if
+ * MySQL sends it, behind it if MariaDB does. */
 static enum otr_parse on_columns(struct otr_mysql *my, const struct otr_mysql_packet *pk,
 				 struct otr_msg *msg)
 {
@@ -284,8 +285,8 @@ static enum otr_parse on_row(struct otr_mysql *my, const struct otr_mysql_packet
 	return otr_mysql_back_part(my, msg);
 }
 
-/* Takes what follows the definitions of columns: EOF, unless both sides do without. There are no rows
- * behind it where a cursor was opened. */
+/* Takes what follows the definitions of columns: EOF, unless both sides do without. There are no
+ * rows behind it where a cursor was opened. */
 static enum otr_parse on_shape_end(struct otr_mysql *my, const struct otr_mysql_packet *pk,
 				   struct otr_msg *msg)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mysql_check.c - which bytes are MySQL's for certain: a greeting, a login, a command with a statement,
- * the beginning of an answer. MySQL 8.4 Source Code Documentation, "Client/Server Protocol".
+ * mysql_check.c - which bytes are MySQL's for certain: a greeting, a login, a command with a
+ * statement, the beginning of an answer. MySQL 8.4 Source Code Documentation, "Client/Server
+ * Protocol".
  *
- * Nothing else shows that a connection that is joined in its middle is MySQL. A command or an answer
- * of which some bytes may be chance is not recognised: COM_PING is five bytes.
+ * Nothing else shows that a connection that is joined in its middle is MySQL. A command or an
+ * answer of which some bytes may be chance is not recognised: COM_PING is five bytes.
  */
 
 #include "agent/proto/mysql.h"
@@ -83,7 +84,8 @@ bool otr_mysql_is_greeting(struct otr_slice in)
 	return !body.data[n] && (n + 13 >= body.len || !body.data[n + 13]);
 }
 
-/* | capabilities, 4 | largest packet, 4 | character set | 23 zeros, the last 4 MariaDB's | user | */
+/* | capabilities, 4 | largest packet, 4 | character set | 23 zeros, the last 4 MariaDB's | user |
+ */
 bool otr_mysql_is_login(struct otr_slice in)
 {
 	static const char zeros[FILLER];

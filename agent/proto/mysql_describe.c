@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mysql_describe.c - the span of a MySQL request, by the OpenTelemetry conventions for database spans
- * 1.44.
+ * mysql_describe.c - the span of a MySQL request, by the OpenTelemetry conventions for database
+ * spans 1.44.
  *
- * Departures: a text that is prepared is sanitised like any other, since its literals may come from a
- * user. A request that only prepares is named PREPARE and the summary. db.namespace is the database of
- * the connection; of USE, the one that it chooses.
+ * Departures: a text that is prepared is sanitised like any other, since its literals may come from
+ * a user. A request that only prepares is named PREPARE and the summary. db.namespace is the
+ * database of the connection; of USE, the one that it chooses.
  *
- * Two parts of a span come again, each for itself, and are remembered (attr_cache.h): the server with
- * its database, and the statement.
+ * Two parts of a span come again, each for itself, and are remembered (attr_cache.h): the server
+ * with its database, and the statement.
  */
 
 #include "agent/proto/mysql.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mysql_front.c - packets of a MySQL client: commands, and the attributes of queries. MySQL 8.4 Source
- * Code Documentation, "Command Phase"; MariaDB's "COM_STMT_BULK_EXECUTE".
+ * mysql_front.c - packets of a MySQL client: commands, and the attributes of queries. MySQL 8.4
+ * Source Code Documentation, "Command Phase"; MariaDB's "COM_STMT_BULK_EXECUTE".
  *
  * Departures: COM_QUIT, COM_STMT_CLOSE and COM_STMT_SEND_LONG_DATA, which have no answer, are no
  * requests. A command that is not known is stepped over with its answer.

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mysql_login.c - greeting and login of a MySQL connection, and the fields that packets are made of.
- * MySQL 8.4 Source Code Documentation, "Connection Phase"; MariaDB's "Connection".
+ * mysql_login.c - greeting and login of a MySQL connection, and the fields that packets are made
+ * of. MySQL 8.4 Source Code Documentation, "Connection Phase"; MariaDB's "Connection".
  *
- * Of a login only the capabilities and the database are kept; passwords, challenges and the user are
- * not looked at.
+ * Of a login only the capabilities and the database are kept; passwords, challenges and the user
+ * are not looked at.
  */
 
 #include "agent/base/own.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mysql_stmt.c - what is remembered of one MySQL connection: prepared statements, and what the server
- * has to send.
+ * mysql_stmt.c - what is remembered of one MySQL connection: prepared statements, and what the
+ * server has to send.
  *
  * All tables have a fixed size and drop the oldest row. Texts lie in a ring of bytes: a new text
  * overwrites old ones, whose statements are dropped. A statement that was dropped is reported as
@@ -43,8 +43,8 @@ void otr_mysql_prepare(struct otr_mysql *my, uint64_t serial, struct otr_slice t
 		memcpy(my->arena + s->at, text.data, text.len);
 }
 
-/* The server gives an id to the statement, or 0 if it does not take it. Ids are given again after the
- * connection was reset. */
+/* The server gives an id to the statement, or 0 if it does not take it. Ids are given again after
+ * the connection was reset. */
 void otr_mysql_prepared(struct otr_mysql *my, uint64_t serial, uint32_t id)
 {
 	struct otr_mysql_stmt *s = my->stmts;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pgsql.c - PostgreSQL's protocol 3 on one connection ("Frontend/Backend Protocol", chapter 55 of the
- * manual of version 17).
+ * pgsql.c - PostgreSQL's protocol 3 on one connection ("Frontend/Backend Protocol", chapter 55 of
+ * the manual of version 17).
  *
  *	| type, 1 byte | length, 4, big-endian, itself included | body |
  *
- * A request is a Query, an Execute of the extended protocol (it begins with the Parse or Bind of its
- * batch), a FunctionCall, or a batch that only prepares. Its answer begins with the first message that
- * the server sends for it. The answer to a Query, or to a batch that failed, ends at ReadyForQuery and
- * is emitted there. Each request has a serial number, and its answer has the same one (msg.stream).
+ * A request is a Query, an Execute of the extended protocol (it begins with the Parse or Bind of
+ * its batch), a FunctionCall, or a batch that only prepares. Its answer begins with the first
+ * message that the server sends for it. The answer to a Query, or to a batch that failed, ends at
+ * ReadyForQuery and is emitted there. Each request has a serial number, and its answer has the same
+ * one (msg.stream).
  *
- * Passwords, rows, parameters and COPY data are stepped over by their length. Departures: protocol 2
- * (before 7.4) is not read; encrypted GSSAPI is treated as TLS.
+ * Passwords, rows, parameters and COPY data are stepped over by their length. Departures: protocol
+ * 2 (before 7.4) is not read; encrypted GSSAPI is treated as TLS.
  */
 
 #include "agent/proto/pgsql.h"

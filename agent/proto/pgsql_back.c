@@ -110,8 +110,8 @@ static enum otr_parse on_prepared(struct otr_pgsql *pg, enum otr_pgsql_owed owed
 }
 
 /*
- * Reads | 'S' "ERROR" NUL | 'V' "ERROR" NUL | 'C' "42P01" NUL | .. | NUL |. Only the code is kept, as
- * other fields may hold secrets.
+ * Reads | 'S' "ERROR" NUL | 'V' "ERROR" NUL | 'C' "42P01" NUL | .. | NUL |. Only the code is kept,
+ * as other fields may hold secrets.
  */
 static bool read_error(struct otr_pgsql_answer *a, struct otr_slice in)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pgsql_check.c - which bytes can be a PostgreSQL message: sections 55.7 "Message Formats" and 55.2.1
- * "Start-up" of the manual of version 17.
+ * pgsql_check.c - which bytes can be a PostgreSQL message: sections 55.7 "Message Formats" and
+ * 55.2.1 "Start-up" of the manual of version 17.
  *
  * The length is checked for each type, and the beginning of the body if that is fixed: nothing else
  * shows that a connection that is joined in its middle is PostgreSQL.

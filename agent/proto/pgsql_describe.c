@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pgsql_describe.c - the span of a PostgreSQL request, by the OpenTelemetry conventions for database
- * spans 1.44.
+ * pgsql_describe.c - the span of a PostgreSQL request, by the OpenTelemetry conventions for
+ * database spans 1.44.
  *
- * Departures: a text with parameters is sanitised like any other, since its literals may come from a
- * user. db.namespace is the database of the connection, without a schema. A batch that only prepares
- * is named PREPARE and the summary.
+ * Departures: a text with parameters is sanitised like any other, since its literals may come from
+ * a user. db.namespace is the database of the connection, without a schema. A batch that only
+ * prepares is named PREPARE and the summary.
  *
  * Two parts of a span come again, each for itself, and are remembered (attr_cache.h): the server
  * with its database, and the statement.

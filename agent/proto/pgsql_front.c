@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pgsql_front.c - messages of a PostgreSQL client: start-up, simple and extended query, COPY. Manual
- * of version 17, sections 55.2 and 55.7.
+ * pgsql_front.c - messages of a PostgreSQL client: start-up, simple and extended query, COPY.
+ * Manual of version 17, sections 55.2 and 55.7.
  *
  *	Parse Bind Describe Execute Bind Execute Sync
  *	|----- a request ----------|--- another -|

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * redis.c - Redis and Valkey on one connection: RESP2 and RESP3, by the "Redis serialization protocol
- * specification" of Redis 8.
+ * redis.c - Redis and Valkey on one connection: RESP2 and RESP3, by the "Redis serialization
+ * protocol specification" of Redis 8.
  *
- * Answers come in the order of the requests; each has the serial number of its request (msg.stream).
- * Values are stepped over by their length. What an answer means depends on its request: see
- * redis_debt.c. Nothing is read behind MONITOR, PSYNC and SYNC.
+ * Answers come in the order of the requests; each has the serial number of its request
+ * (msg.stream). Values are stepped over by their length. What an answer means depends on its
+ * request: see redis_debt.c. Nothing is read behind MONITOR, PSYNC and SYNC.
  */
 
 #include "agent/proto/redis.h"
@@ -48,8 +48,8 @@ static enum otr_parse find_side(struct otr_redis *rd, enum otr_dir dir, struct o
 	return OTR_PARSE_MSG;
 }
 
-/* An array of strings was taken for a request, but was an answer: this side now sends what no client
- * does. */
+/* An array of strings was taken for a request, but was an answer: this side now sends what no
+ * client does. */
 static bool is_mistaken(const struct otr_redis *rd, struct otr_slice in)
 {
 	return !rd->confirmed && !rd->request.argc && memchr("+-:$=!_#,(%~>|", in.data[0], 14);

@@ -158,8 +158,8 @@ void otr_redis_owe(struct otr_redis *rd, enum otr_redis_owed owed, uint32_t n);
 bool otr_redis_owes(const struct otr_redis *rd, enum otr_redis_owed *owed); /* the oldest */
 void otr_redis_paid(struct otr_redis *rd); /* the oldest request is answered */
 
-/* A confirmation came for the oldest request, a SUBSCRIBE. Returns whether it was the last one; then
- * the request is still to be paid. */
+/* A confirmation came for the oldest request, a SUBSCRIBE. Returns whether it was the last one;
+ * then the request is still to be paid. */
 bool otr_redis_confirmed(struct otr_redis *rd);
 
 /* A request begins: notes whether the client has waited for all answers. */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * redis_back.c - answers and pushes of a Redis server: "Redis serialization protocol specification",
- * versions 2 and 3.
+ * redis_back.c - answers and pushes of a Redis server: "Redis serialization protocol
+ * specification", versions 2 and 3.
  *
  *	+ - : _ # , (	one line		$ = !	length, CR LF, bytes, CR LF
  *	* ~ %		number of elements, CR LF, the elements; a push >; attributes |
  *
  * Elements of elements are only counted: `rest` is the number of those that are still to come. The
- * answer to a request begins with its first byte, and is emitted there; that to EXEC is emitted at its
- * end, since only then it is known whether a command failed. Departures: strings and aggregates of
- * unknown length ("$?") are not read, as no server sends them.
+ * answer to a request begins with its first byte, and is emitted there; that to EXEC is emitted at
+ * its end, since only then it is known whether a command failed. Departures: strings and aggregates
+ * of unknown length ("$?") are not read, as no server sends them.
  */
 
 #include "agent/base/own.h"

@@ -2,10 +2,10 @@
 /*
  * redis_debt.c - what a Redis server still has to answer, in the order of the requests.
  *
- * An answer does not say which request it answers. So after bytes were lost, it is paired only where
- * the client is known to have waited for all answers before it asked again. A client that does not
- * wait (several requests of an event loop on one connection) gives no such place: its connection is
- * not read any further.
+ * An answer does not say which request it answers. So after bytes were lost, it is paired only
+ * where the client is known to have waited for all answers before it asked again. A client that
+ * does not wait (several requests of an event loop on one connection) gives no such place: its
+ * connection is not read any further.
  */
 
 #include "agent/proto/redis.h"
@@ -130,8 +130,8 @@ void otr_redis_requests_lost(struct otr_redis *rd)
 	otr_redis_owe(rd, OTR_REDIS_UNKNOWN, 1);
 }
 
-/* The requests before the last batch were answered, as the client has waited for that. Of a batch of
- * several it is not known how many were. */
+/* The requests before the last batch were answered, as the client has waited for that. Of a batch
+ * of several it is not known how many were. */
 void otr_redis_answers_lost(struct otr_redis *rd)
 {
 	rd->unit = OTR_REDIS_NOTHING;

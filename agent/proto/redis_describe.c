@@ -2,9 +2,9 @@
 /*
  * redis_describe.c - the span of a Redis request, by the OpenTelemetry conventions for Redis 1.44.
  *
- * The span is named after the command, and the function that FCALL calls. Each command of a pipeline or
- * of a transaction is a span. db.namespace is the index of the database, where a SELECT or the beginning
- * of the connection (HELLO) was seen.
+ * The span is named after the command, and the function that FCALL calls. Each command of a
+ * pipeline or of a transaction is a span. db.namespace is the index of the database, where a SELECT
+ * or the beginning of the connection (HELLO) was seen.
  */
 
 #include <stdio.h>

@@ -117,8 +117,8 @@ static void begin(struct otr_redis_request *rq, uint32_t argc)
 	rq->argc = argc;
 }
 
-/* Takes | $ | length | CR LF | bytes | CR LF | off `in`. Returns how many bytes it has, which may pass
- * the end of `in`; 0: more are needed; -1: it is no argument. */
+/* Takes | $ | length | CR LF | bytes | CR LF | off `in`. Returns how many bytes it has, which may
+ * pass the end of `in`; 0: more are needed; -1: it is no argument. */
 static int64_t take_argument(struct otr_redis_request *rq, struct otr_slice in, bool cut)
 {
 	struct otr_slice arg;

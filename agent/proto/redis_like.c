@@ -2,10 +2,10 @@
 /*
  * redis_like.c - which bytes are a request or an answer of Redis, and nothing else.
  *
- * An array of strings may be a request or an answer: it is taken for a request if its first string is
- * a command that takes as many arguments. A line may be of many protocols (GET: HTTP and Memcached;
- * PING: NATS, IRC; -ERR: POP3): it is taken for a request if its first word is a command that no other
- * protocol has.
+ * An array of strings may be a request or an answer: it is taken for a request if its first string
+ * is a command that takes as many arguments. A line may be of many protocols (GET: HTTP and
+ * Memcached; PING: NATS, IRC; -ERR: POP3): it is taken for a request if its first word is a command
+ * that no other protocol has.
  */
 
 #include "agent/proto/redis.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * redis_request.c - the text of a Redis request: the command as it would be typed into redis-cli, its
- * keys and the fields of hashes, and a question mark for each other argument.
+ * redis_request.c - the text of a Redis request: the command as it would be typed into redis-cli,
+ * its keys and the fields of hashes, and a question mark for each other argument.
  *
  *	SET user:17 ?		HSET cart:4 ink ? pen ?		EVALSHA 0a3f.. ? key ?
  */
@@ -151,7 +151,8 @@ static bool is_digest(struct otr_slice s)
 	return s.len == 40;
 }
 
-/* Reads the first argument of EVALSHA and FCALL. That of EVAL is a script, which may hold values. */
+/* Reads the first argument of EVALSHA and FCALL. That of EVAL is a script, which may hold values.
+ */
 static void take_procedure(struct otr_redis_request *rq, struct otr_slice arg)
 {
 	bool by_digest = !strncmp(rq->command->name, "EVALSHA", 7);

@@ -2,9 +2,9 @@
 /*
  * route.c - guesses the route of a path.
  *
- * A node is a position in a path: the owner and all segments before it, as they are in the route. It
- * remembers, by their hashes, which values it has had. If the table is crowded, the node that was idle
- * longest among a few is replaced.
+ * A node is a position in a path: the owner and all segments before it, as they are in the route.
+ * It remembers, by their hashes, which values it has had. If the table is crowded, the node that
+ * was idle longest among a few is replaced.
  */
 
 #include "agent/proto/route.h"

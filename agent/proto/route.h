@@ -7,10 +7,10 @@
  *
  *	/users/17/orders/0b5c..	->	/users/{id}/orders/{id}
  *
- * A segment that looks generated (a number, UUID, hex, a long token) becomes {id} at once. Any other
- * segment becomes {id} once its position in the path has had more than 10 values; the first segment,
- * which often names the parts of a service, more than 32. A path that is answered 404 is not learned,
- * and has a route only if it was learned before.
+ * A segment that looks generated (a number, UUID, hex, a long token) becomes {id} at once. Any
+ * other segment becomes {id} once its position in the path has had more than 10 values; the first
+ * segment, which often names the parts of a service, more than 32. A path that is answered 404 is
+ * not learned, and has a route only if it was learned before.
  *
  * A table is of fixed size and used by one thread. The same calls on an empty table give the same
  * routes.

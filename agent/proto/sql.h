@@ -6,8 +6,8 @@
  * sql.h - sanitises and summarises SQL statements.
  *
  * It is a lexer, not a parser: it takes any bytes, never fails, and reads each byte a few times at
- * most. A dialect in which '"' or '[' quote strings, '#' begins a comment, or comments do not nest needs
- * a lexer of its own, as MySQL has (sql_mysql.c).
+ * most. A dialect in which '"' or '[' quote strings, '#' begins a comment, or comments do not nest
+ * needs a lexer of its own, as MySQL has (sql_mysql.c).
  */
 
 #include <stdbool.h>

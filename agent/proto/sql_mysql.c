@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sql_mysql.c - the tokens of a statement of MySQL and MariaDB: MySQL 8.4 Reference Manual, chapter 11.
+ * sql_mysql.c - the tokens of a statement of MySQL and MariaDB: MySQL 8.4 Reference Manual, chapter
+ * 11.
  *
- * '..' and ".." are strings in which a backslash escapes, `..` is a name, '#' begins a comment, and so
- * does "--" if a blank follows. Comments do not nest. The text of a comment that begins with '!' (or M!)
- * is read by some servers, by its version, and by others not.
+ * '..' and ".." are strings in which a backslash escapes, `..` is a name, '#' begins a comment, and
+ * so does "--" if a blank follows. Comments do not nest. The text of a comment that begins with '!'
+ * (or M!) is read by some servers, by its version, and by others not.
  *
  * Departures, since no literal may leave the host:
  * - ".." is a string, even where ANSI_QUOTES makes it a name.
@@ -82,7 +83,8 @@ static size_t line_end(struct otr_slice in, size_t i)
 	return lf ? (size_t)(lf - in.data) : in.len;
 }
 
-/* Returns where the mark that ends a comment begins, at `i` or behind it; in.len if there is none. */
+/* Returns where the mark that ends a comment begins, at `i` or behind it; in.len if there is none.
+ */
 static size_t comment_mark(struct otr_slice in, size_t i)
 {
 	const char *mark = i < in.len ? memmem(in.data + i, in.len - i, "*/", 2) : NULL;
@@ -90,8 +92,8 @@ static size_t comment_mark(struct otr_slice in, size_t i)
 	return mark ? (size_t)(mark - in.data) : in.len;
 }
 
-/* Is the text of a comment with '!' the same whether it is read or not? It is, if none of its tokens
- * goes on past its end, at `end`, and none is a comment. */
+/* Is the text of a comment with '!' the same whether it is read or not? It is, if none of its
+ * tokens goes on past its end, at `end`, and none is a comment. */
 static bool reads_alike(struct otr_slice in, size_t i, size_t end, enum otr_sql_dialect dialect)
 {
 	enum otr_sql_kind kind = OTR_SQL_OTHER;

@@ -6,7 +6,8 @@
  *
  * The summary has operations and their targets in order of the text, as they are written. A FROM in
  * the arguments of a function, as in EXTRACT(year FROM t), names no table; `parens` remembers what
- * each open parenthesis is. The FROM of a partition's bounds, FOR VALUES FROM (..), names none either.
+ * each open parenthesis is. The FROM of a partition's bounds, FOR VALUES FROM (..), names none
+ * either.
  *
  * Departure: a string in the place of a table, which some dialects take for its name, is left out,
  * since it is a literal.

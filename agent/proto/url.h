@@ -5,10 +5,10 @@
 /*
  * url.h - parts of request targets (RFC 3986), and which of them may be shown.
  *
- * No secret leaves the host. Userinfo becomes REDACTED:REDACTED. REDACTED replaces the value of a query
- * key that names a secret (the key stays), a value that holds one (a URL with a token, a JWT), and a
- * segment of a path that is one. What a secret is: agent/base/secret.h. --redact adds keys, compared
- * without regard to case.
+ * No secret leaves the host. Userinfo becomes REDACTED:REDACTED. REDACTED replaces the value of a
+ * query key that names a secret (the key stays), a value that holds one (a URL with a token, a
+ * JWT), and a segment of a path that is one. What a secret is: agent/base/secret.h. --redact adds
+ * keys, compared without regard to case.
  */
 
 #include <stdbool.h>

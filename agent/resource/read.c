@@ -3,8 +3,8 @@
  * read.c - reads /proc of one process, and the host, as OTR_EV_META (proc(5)).
  *
  * Facts are not interpreted here. Of the environment, only the variables that OpenTelemetry defines
- * are kept, without *_HEADERS, which hold passwords: events are written to recordings. All sizes are
- * bounded. User names come from /etc/passwd alone, since a directory service may block.
+ * are kept, without *_HEADERS, which hold passwords: events are written to recordings. All sizes
+ * are bounded. User names come from /etc/passwd alone, since a directory service may block.
  */
 
 #include <ctype.h>

@@ -5,9 +5,9 @@
 /*
  * resource.h - processes: their names and attributes.
  *
- * Facts of a process come in events only: OTR_EV_PROC_EXEC and FORK from the kernel, and OTR_EV_META,
- * which read.c makes from /proc while the process runs. So a replay gives services the same names on
- * any machine.
+ * Facts of a process come in events only: OTR_EV_PROC_EXEC and FORK from the kernel, and
+ * OTR_EV_META, which read.c makes from /proc while the process runs. So a replay gives services the
+ * same names on any machine.
  */
 
 #include <stddef.h>

@@ -216,8 +216,8 @@ void otr_samplers_count(struct otr_samplers *ss, uint32_t tgid)
 		at->limit->began++;
 }
 
-/* A rise of the rate counts at once, a fall by a fifth a second: so a burst after some quiet seconds
- * does not pass whole, and a limit keeps too few rather than too many. */
+/* A rise of the rate counts at once, a fall by a fifth a second: so a burst after some quiet
+ * seconds does not pass whole, and a limit keeps too few rather than too many. */
 static void move_limit(struct limit *limit, double seconds)
 {
 	double rate = (double)limit->began / seconds;

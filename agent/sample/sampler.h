@@ -50,8 +50,8 @@ bool otr_sampler_read_otel(struct otr_sampler *out, struct otr_slice name, struc
  * that gets its rate from a server: otrace cannot, and samples all traces. */
 int otr_sampler_default(struct otr_sampler *out, const char *text, struct otr_err *err);
 
-/* Makes the samplers of all processes; copies `fallback`, which a process has that sets none, borrows
- * `procs`. Returns 0 or -ENOMEM. */
+/* Makes the samplers of all processes; copies `fallback`, which a process has that sets none,
+ * borrows `procs`. Returns 0 or -ENOMEM. */
 int otr_samplers_new(struct otr_samplers **out, const struct otr_sampler *fallback,
 		     const struct otr_procs *procs);
 void otr_samplers_free(struct otr_samplers **sp);

@@ -5,11 +5,11 @@
 /*
  * trace_hold.h - holds the spans of one trace until it is known what becomes of the trace.
  *
- * The stitcher emits the spans of a trace one after the other and then reports that the trace is complete.
- * Where --ignore or --keep are given, spans are passed on only then, with the outcome of their
- * trace; otherwise the flag of the trace decides, and nothing is held. Spans of a trace that
- * has been open for long are emitted before it is complete; they are passed on at the next tick, and
- * the rest of the trace has the same outcome.
+ * The stitcher emits the spans of a trace one after the other and then reports that the trace is
+ * complete. Where --ignore or --keep are given, spans are passed on only then, with the outcome of
+ * their trace; otherwise the flag of the trace decides, and nothing is held. Spans of a trace that
+ * has been open for long are emitted before it is complete; they are passed on at the next tick,
+ * and the rest of the trace has the same outcome.
  */
 
 #include <stdbool.h>

@@ -13,9 +13,9 @@
 struct btf;
 
 /* Copies from the file `path` each struct that `own`, the type information of the programs, names,
- * with those of its members whose names `own` has, and all that lies in it by value. Pointers become
- * void *. Our own structs, otr_*, are left out. Returns a descriptor of the copy, in the form of
- * `path`, or -errno: -ENOENT: the kernel has no such struct, or has it in a module. */
+ * with those of its members whose names `own` has, and all that lies in it by value. Pointers
+ * become void *. Our own structs, otr_*, are left out. Returns a descriptor of the copy, in the
+ * form of `path`, or -errno: -ENOENT: the kernel has no such struct, or has it in a module. */
 int otr_btf_small(const char *path, struct btf *own);
 
 #endif /* OTR_BTF_SMALL_H */

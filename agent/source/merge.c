@@ -6,9 +6,9 @@
  * records nearly in order, so a few queues take nearly all of them; what fits behind no queue goes
  * into a heap. The earliest of their first ones is next.
  *
- * A record that comes after the watermark has passed its time is counted, and released next. Records
- * lie in chunks, one behind the other; a chunk is used again once all its records were released.
- * Records come and go nearly in order, so a few chunks are enough.
+ * A record that comes after the watermark has passed its time is counted, and released next.
+ * Records lie in chunks, one behind the other; a chunk is used again once all its records were
+ * released. Records come and go nearly in order, so a few chunks are enough.
  */
 
 #include "agent/source/merge.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record_auth.c - blanks logins; here PostgreSQL's: messages of the manual of version 17, section 55.7.
+ * record_auth.c - blanks logins; here PostgreSQL's: messages of the manual of version 17, section
+ * 55.7.
  */
 
 #include "agent/source/record_auth.h"

@@ -10,8 +10,8 @@
  *	either | what follows, up to OK or an error |		->  | first byte of the server's | 0 0 .. |
  *
  * Lengths, flags and the database stay, so that a replay parses the same packets and makes the same
- * spans. A connection is followed from its greeting, or from a login inside TLS, for its life, since
- * COM_CHANGE_USER is a login as well. The tail that OTR_EV_RUN keeps is blanked, too.
+ * spans. A connection is followed from its greeting, or from a login inside TLS, for its life,
+ * since COM_CHANGE_USER is a login as well. The tail that OTR_EV_RUN keeps is blanked, too.
  */
 
 #include <stdbool.h>

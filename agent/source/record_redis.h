@@ -8,9 +8,9 @@
  *	*3 CR LF  $4 CR LF AUTH CR LF  $3 CR LF joe CR LF  $8 CR LF password CR LF
  *	                                       0 0 0              0 0 0 0 0 0 0 0
  *
- * Hidden are the arguments behind AUTH and AUTH2 (also in HELLO and MIGRATE), and those of ACL SETUSER
- * and of CONFIG SET of a password, where they are in one record with that word. Lengths stay, so that a
- * replay makes the same spans.
+ * Hidden are the arguments behind AUTH and AUTH2 (also in HELLO and MIGRATE), and those of ACL
+ * SETUSER and of CONFIG SET of a password, where they are in one record with that word. Lengths
+ * stay, so that a replay makes the same spans.
  */
 
 #include <stdbool.h>

@@ -5,10 +5,10 @@
 /*
  * ring_rest.h - how long the agent may leave the rings of the library unread.
  *
- * Nothing wakes the agent when a ring fills: that would cost the traced program a system call. So it
- * reads them by a timer. Each reading costs the agent some 20 us, whatever it brings; at 500 readings
- * a second that is a hundredth of a core. The time to the next one is such that the fullest ring
- * would be an eighth full then, at the rate of the time before.
+ * Nothing wakes the agent when a ring fills: that would cost the traced program a system call. So
+ * it reads them by a timer. Each reading costs the agent some 20 us, whatever it brings; at 500
+ * readings a second that is a hundredth of a core. The time to the next one is such that the
+ * fullest ring would be an eighth full then, at the rate of the time before.
  */
 
 #include <stdint.h>

@@ -3,11 +3,11 @@
 #define OTR_SPAN_RESOURCE_H
 
 /*
- * resource.h - the resource of spans: the name of a service and its attributes. agent/resource/ makes
- * them.
+ * resource.h - the resource of spans: the name of a service and its attributes. agent/resource/
+ * makes them.
  *
- * A resource is immutable and counted, and threads share it. There is one per process and program: an
- * exec makes a new one.
+ * A resource is immutable and counted, and threads share it. There is one per process and program:
+ * an exec makes a new one.
  */
 
 #include <stdatomic.h>

@@ -15,7 +15,8 @@ struct otr_descendant *otr_descendant_find(const struct otr_stitch *st, uint32_t
 /* Adds the process, if it is not there. NULL: no memory. */
 struct otr_descendant *otr_descendant_add(struct otr_stitch *st, uint32_t tgid);
 
-/* Removes and frees one, which may be NULL; or all, and with them the number of the first process. */
+/* Removes and frees one, which may be NULL; or all, and with them the number of the first process.
+ */
 void otr_descendant_drop(struct otr_stitch *st, struct otr_descendant *desc);
 void otr_descendant_drop_all(struct otr_stitch *st);
 

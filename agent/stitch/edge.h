@@ -2,7 +2,8 @@
 #ifndef OTR_STITCH_EDGE_H
 #define OTR_STITCH_EDGE_H
 
-/* edge.h - the edges of a trace: the parent of an exchange, and its links. Inside of stitch/ only. */
+/* edge.h - the edges of a trace: the parent of an exchange, and its links. Inside of stitch/ only.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,8 +12,8 @@ struct otr_exchange;
 struct otr_stitch;
 struct otr_traceparent;
 
-/* `parent` becomes the parent of `ex`, known by `evidence`, and their traces become one. False, with
- * nothing done: `parent` is `ex` or below it, or the two traces have different ids. */
+/* `parent` becomes the parent of `ex`, known by `evidence`, and their traces become one. False,
+ * with nothing done: `parent` is `ex` or below it, or the two traces have different ids. */
 bool otr_edge_set(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *parent,
 		  uint8_t evidence);
 

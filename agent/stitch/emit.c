@@ -67,9 +67,9 @@ static uint64_t end_of(const struct otr_exchange *ex)
 	return reader->end_ns;
 }
 
-/* A request is sent no later than it is read. If the server has read the request before the client's
- * record says it was sent, the server's time holds. If any other child begins before its parent,
- * two clocks differ. */
+/* A request is sent no later than it is read. If the server has read the request before the
+ * client's record says it was sent, the server's time holds. If any other child begins before its
+ * parent, two clocks differ. */
 static void set_times(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_span *sp = &st->sb.span;
@@ -83,7 +83,8 @@ static void set_times(struct otr_stitch *st, const struct otr_exchange *ex)
 	sp->end_ns = end_of(ex) + st->epoch_ns;
 }
 
-/* Takes the next member off a tracestate, without the blanks around it (W3C Trace Context, 3.3.1). */
+/* Takes the next member off a tracestate, without the blanks around it (W3C Trace Context, 3.3.1).
+ */
 static struct otr_slice next_member(struct otr_slice *state)
 {
 	const char *comma = state->len ? memchr(state->data, ',', state->len) : NULL;

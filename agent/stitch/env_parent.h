@@ -11,7 +11,8 @@ struct otr_stitch;
  * it names any. */
 void otr_env_parent_find(struct otr_stitch *st, struct otr_exchange *ex);
 
-/* `ex`, which is alone in its trace, loses its parent, and gets the one that its environment names. */
+/* `ex`, which is alone in its trace, loses its parent, and gets the one that its environment names.
+ */
 void otr_env_parent_only(struct otr_stitch *st, struct otr_exchange *ex);
 
 #endif /* OTR_STITCH_ENV_PARENT_H */

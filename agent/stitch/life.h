@@ -14,8 +14,8 @@ struct otr_stitch;
 struct otr_trace;
 struct otr_wire;
 
-/* Makes the exchange that the request `msg`, seen at `side`, begins on `wire`. It has no parent, and is
- * in trace `tr`; NULL: in one of its own. Returns NULL if there is no memory. */
+/* Makes the exchange that the request `msg`, seen at `side`, begins on `wire`. It has no parent,
+ * and is in trace `tr`; NULL: in one of its own. Returns NULL if there is no memory. */
 struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wire,
 				      const struct otr_side *side, const struct otr_msg *msg,
 				      struct otr_trace *tr);
@@ -27,8 +27,8 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t e
 /* The same, where bytes or records were lost: when it ended is not known. */
 void otr_exchange_end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64_t end_ns);
 
-/* Frees exchanges until one more is within cfg.max_exchanges: first those that are emitted, then the
- * oldest one, which is emitted as it stands and counted as lost. */
+/* Frees exchanges until one more is within cfg.max_exchanges: first those that are emitted, then
+ * the oldest one, which is emitted as it stands and counted as lost. */
 void otr_exchange_evict(struct otr_stitch *st);
 
 /* Frees what is kept of processes without open requests, once all exchanges are freed. */

@@ -2,7 +2,8 @@
 #ifndef OTR_STITCH_NAMED_H
 #define OTR_STITCH_NAMED_H
 
-/* named.h - exchanges by the span id that is on the wire, or that a process gave them. Inside of stitch/ only. */
+/* named.h - exchanges by the span id that is on the wire, or that a process gave them. Inside of
+ * stitch/ only. */
 
 #include <stdbool.h>
 #include <stdint.h>

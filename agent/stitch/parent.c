@@ -60,8 +60,8 @@ struct otr_exchange *otr_parent_named(struct otr_stitch *st, const struct otr_ca
 	return names_parent(cause) ? otr_wire_exchange_at(st, &cause->parent) : NULL;
 }
 
-/* Can an exchange of process `tgid` that begins at `start_ns` be made for `parent`? If that was over
- * before, the evidence is old. */
+/* Can an exchange of process `tgid` that begins at `start_ns` be made for `parent`? If that was
+ * over before, the evidence is old. */
 static bool can_be_made_for(const struct otr_exchange *parent, uint8_t evidence, uint32_t tgid,
 			    uint64_t start_ns)
 {

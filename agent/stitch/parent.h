@@ -17,13 +17,13 @@ struct otr_trace;
 /* The exchange that `cause` names, if it names any that is here; or NULL. */
 struct otr_exchange *otr_parent_named(struct otr_stitch *st, const struct otr_cause *cause);
 
-/* The trace that the exchange of this request will be in, as side->cause names `named`; NULL: that is
- * not certain. */
+/* The trace that the exchange of this request will be in, as side->cause names `named`; NULL: that
+ * is not certain. */
 struct otr_trace *otr_parent_trace(const struct otr_exchange *named, const struct otr_side *side,
 				   const struct otr_msg *msg);
 
-/* Finds the parent of `ex`, a new exchange, by `cause` (NULL: nothing is known) and the exchange that
- * it names, by its header, its wire, its process; and its peer, if that is here. */
+/* Finds the parent of `ex`, a new exchange, by `cause` (NULL: nothing is known) and the exchange
+ * that it names, by its header, its wire, its process; and its peer, if that is here. */
 void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_cause *cause,
 		     struct otr_exchange *named);
 

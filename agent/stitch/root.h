@@ -2,7 +2,8 @@
 #ifndef OTR_STITCH_ROOT_H
 #define OTR_STITCH_ROOT_H
 
-/* root.h - the exchange of the first process of a run, as a possible parent. Inside of stitch/ only. */
+/* root.h - the exchange of the first process of a run, as a possible parent. Inside of stitch/
+ * only. */
 
 #include <stdbool.h>
 
@@ -10,14 +11,15 @@ struct otr_exchange;
 struct otr_stitch;
 struct otr_traceparent;
 
-/* `ctx` is read from the environment of the process of `ex`. If `ctx` names the first process, `*root`
- * is set to the exchange of the first process where that can be the parent of `ex`; otherwise `ctx`
- * becomes the parent of the first process. Returns false if the first process has no parent. */
+/* `ctx` is read from the environment of the process of `ex`. If `ctx` names the first process,
+ * `*root` is set to the exchange of the first process where that can be the parent of `ex`;
+ * otherwise `ctx` becomes the parent of the first process. Returns false if the first process has
+ * no parent. */
 bool otr_root_from_env(struct otr_stitch *st, const struct otr_exchange *ex,
 		       struct otr_traceparent *ctx, struct otr_exchange **root);
 
-/* The exchange of the first process, if `ctx`, the context of a header, names it, and it can be a parent
- * still; else NULL. */
+/* The exchange of the first process, if `ctx`, the context of a header, names it, and it can be a
+ * parent still; else NULL. */
 struct otr_exchange *otr_root_named(struct otr_stitch *st, const struct otr_traceparent *ctx);
 
 /* Is `header`, which the library injected, in the trace of a first process that was released? Then

@@ -5,8 +5,8 @@
  *	message -> wire.c -> life.c -> parent.c -> trace.c -> emit.c -> span
  *
  * An answer is paired with a request in order, or by the number that both carry (`stream`).
- * cfg.max_exchanges bounds the exchanges, live and lingering: one that is emitted is freed first; if
- * there is none, the oldest one ends as it stands, which is counted.
+ * cfg.max_exchanges bounds the exchanges, live and lingering: one that is emitted is freed first;
+ * if there is none, the oldest one ends as it stands, which is counted.
  */
 
 #include "agent/stitch/stitch.h"

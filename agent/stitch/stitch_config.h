@@ -28,9 +28,10 @@ struct otr_stitch_config {
  * not call the stitcher. */
 typedef void (*otr_span_fn)(void *arg, struct otr_span *span);
 
-/* Called once for each group of joined exchanges that is complete on this host, after all its spans.
- * Several groups may have one trace id, which then comes several times. `flags`: of W3C Trace
- * Context, as in its spans. `proved`: no parent in it is weak. Spans that come later come alone. */
+/* Called once for each group of joined exchanges that is complete on this host, after all its
+ * spans. Several groups may have one trace id, which then comes several times. `flags`: of W3C
+ * Trace Context, as in its spans. `proved`: no parent in it is weak. Spans that come later come
+ * alone. */
 typedef void (*otr_trace_fn)(void *arg, const uint8_t trace_id[16], uint8_t flags, bool proved);
 
 /* Counts of all spans that were emitted, by how well their parents are known. */

@@ -30,7 +30,8 @@ void otr_wire_close(struct otr_stitch *st, struct otr_wire *wire);
 /* Frees it if it is closed and has no exchanges; NULL: there is none. */
 void otr_wire_put(struct otr_stitch *st, struct otr_wire *wire);
 
-/* Makes a wire that is no connection, and so is closed from the start, for one exchange. NULL: no memory. */
+/* Makes a wire that is no connection, and so is closed from the start, for one exchange. NULL: no
+ * memory. */
 struct otr_wire *otr_wire_apart(struct otr_stitch *st);
 
 /* The same request at the other end of its wire, or NULL. */

@@ -63,7 +63,8 @@ void otr_conn_role(struct otr_conn *cn, enum otr_role role);
  * does not want. */
 void otr_conn_msg(struct otr_conn *cn, struct otr_side *side, struct otr_msg *msg);
 
-/* As `done` and `after_loss` of struct otr_stream_ops, `policy` and `watch` of struct otr_feedback. */
+/* As `done` and `after_loss` of struct otr_stream_ops, `policy` and `watch` of struct otr_feedback.
+ */
 void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref, uint64_t end_pos,
 		   uint64_t until_ns, int error, bool cut);
 void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir, enum otr_capture capture,

@@ -302,8 +302,8 @@ static void fill_in(struct otr_stream_segment *seg, uint64_t pos, const struct o
 	seg->by_run_only = false;
 }
 
-/* Takes a record that begins at or before `at`, while no other is known from there on. Of a body that
- * was stepped over nothing is read. */
+/* Takes a record that begins at or before `at`, while no other is known from there on. Of a body
+ * that was stepped over nothing is read. */
 static int add_next(struct otr_half_stream *h, uint64_t pos, const struct otr_ev_data *ev)
 {
 	struct otr_stream_segment *seg = otr_spares_take(&h->budget->segments, sizeof(*seg));

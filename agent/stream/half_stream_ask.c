@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* half_stream_ask.c - what the segments of a half stream tell: what is missing, who moved a byte, when. */
+/* half_stream_ask.c - what the segments of a half stream tell: what is missing, who moved a byte,
+ * when. */
 
 #include "agent/stream/half_stream.h"
 

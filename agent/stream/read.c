@@ -135,8 +135,8 @@ static uint64_t next_ns(const struct otr_dir_state *ds)
 	return p ? p->from.start_ns : UINT64_MAX;
 }
 
-/* Lets `ds` wait for bytes that are needed and missing: sets wait_ns, and adds the flow to those that
- * wait. False: it has waited long enough, no more bytes come, or what waits is read now. */
+/* Lets `ds` wait for bytes that are needed and missing: sets wait_ns, and adds the flow to those
+ * that wait. False: it has waited long enough, no more bytes come, or what waits is read now. */
 static bool wait_for_bytes(struct otr_flow *fl, struct otr_dir_state *ds)
 {
 	uint64_t since_ns = otr_half_stream_hole_ns(&ds->hs);

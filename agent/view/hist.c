@@ -8,8 +8,8 @@
 #include "agent/base/own.h"
 
 /*
- * In units of 1.024 us, a duration `n` whose highest bit is bit `p` is in power p; the four bits below
- * that bit are the step:
+ * In units of 1.024 us, a duration `n` whose highest bit is bit `p` is in power p; the four bits
+ * below that bit are the step:
  *
  *	1 s s s s x x x
  */

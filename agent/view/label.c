@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* label.c - how a span is named to people; see label.h. Names of attributes: agent/span/attr.def. */
+/* label.c - how a span is named to people; see label.h. Names of attributes: agent/span/attr.def.
+ */
 
 #include "agent/view/label.h"
 

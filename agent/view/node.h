@@ -28,8 +28,8 @@ struct otr_node {
 	bool lost_parent; /* the span names a parent that is not among the spans */
 };
 
-/* Borrows the spans. Of an outlined tree only `spans`, `failed`, `cut`, `first_error` and the root with
- * its spans and times are set; otr_tree_time() makes the rest. */
+/* Borrows the spans. Of an outlined tree only `spans`, `failed`, `cut`, `first_error` and the root
+ * with its spans and times are set; otr_tree_time() makes the rest. */
 struct otr_tree {
 	struct otr_node *nodes; /* in order of start */
 	uint32_t n;

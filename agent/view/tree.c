@@ -290,8 +290,8 @@ static bool comes_before(const struct otr_span *a, const struct otr_span *b)
 	return by_start(&a, &b) < 0;
 }
 
-/* The root of a few spans, if it can be told without their tree: none failed, no two share a node, and
- * parents come before their children, so there is no cycle. Otherwise NULL. */
+/* The root of a few spans, if it can be told without their tree: none failed, no two share a node,
+ * and parents come before their children, so there is no cycle. Otherwise NULL. */
 static const struct otr_span *plain_root(const struct work *w)
 {
 	const struct otr_span *root = NULL;

@@ -24,8 +24,8 @@ struct otr_span;
 int otr_tree_build(struct otr_tree *tree, const struct otr_span *const *spans, size_t n, bool join);
 void otr_tree_fini(struct otr_tree *tree);
 
-/* Completes the tree, and finds where the time of the trace went: what a timed tree has (node.h). Does
- * so once. */
+/* Completes the tree, and finds where the time of the trace went: what a timed tree has (node.h).
+ * Does so once. */
 void otr_tree_time(struct otr_tree *tree);
 
 /* The span that names the node: the server span, if there is one. */

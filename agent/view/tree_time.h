@@ -8,7 +8,8 @@
 
 struct otr_tree;
 
-/* Sets self times, the widest fan and the critical path. `scratch` is memory for tree->n numbers. */
+/* Sets self times, the widest fan and the critical path. `scratch` is memory for tree->n numbers.
+ */
 void otr_tree_times(struct otr_tree *tree, uint32_t *scratch);
 
 /* Sets counts, the first error and the number of services. `scratch` is memory for tree->spans

@@ -201,8 +201,8 @@ static void set_home(const struct otr_fd *heir, int number)
 	}
 }
 
-/* Copies the state of `f` to `heir`, and moves its header. Another thread that takes a number out of
- * the list of aliases may write to `f->alias` meanwhile, which is not copied. */
+/* Copies the state of `f` to `heir`, and moves its header. Another thread that takes a number out
+ * of the list of aliases may write to `f->alias` meanwhile, which is not copied. */
 static void take_over(struct otr_fd *heir, struct otr_fd *f)
 {
 	uint32_t next = otr_get(&heir->alias);

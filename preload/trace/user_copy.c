@@ -195,9 +195,9 @@ static struct otr_copy *reuse_slot(int32_t tid)
 	return otr_has_ended(was) && take(c, was, tid) ? c : NULL;
 }
 
-/* A slot of this thread: was its call left by longjmp()? If not, a signal has interrupted the call, and
- * the handler makes this one, so its frame lies deeper. A handler on a stack of its own leaves all
- * slots alone. */
+/* A slot of this thread: was its call left by longjmp()? If not, a signal has interrupted the call,
+ * and the handler makes this one, so its frame lies deeper. A handler on a stack of its own leaves
+ * all slots alone. */
 static int is_left(const struct otr_copy *at, uintptr_t frame)
 {
 	return at->frame <= frame && !otr_on_other_stack();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulk.c - bulk PORT: asks an HTTP server by sendmmsg and recvmmsg, then by splice from a pipe, then
- * over a descriptor that dup2 made and syscall(SYS_close) closed, waiting by pselect and epoll_pwait2;
- * prints the last bytes of each answer.
+ * bulk.c - bulk PORT: asks an HTTP server by sendmmsg and recvmmsg, then by splice from a pipe,
+ * then over a descriptor that dup2 made and syscall(SYS_close) closed, waiting by pselect and
+ * epoll_pwait2; prints the last bytes of each answer.
  */
 
 #include <arpa/inet.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bypass.c - bypass PORT HOW PATH [HOW PATH..]: asks 127.0.0.1:PORT for each PATH and prints the answers.
- * HOW: calls (send, recv), stdio (on the socket), direct (system calls without functions of libc); the
- * last two bypass the library.
+ * bypass.c - bypass PORT HOW PATH [HOW PATH..]: asks 127.0.0.1:PORT for each PATH and prints the
+ * answers. HOW: calls (send, recv), stdio (on the socket), direct (system calls without functions
+ * of libc); the last two bypass the library.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

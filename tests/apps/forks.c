@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * forks.c - forks DIR N: processes with a short life, one after the other: half of them run /bin/true,
- * half send bytes over a connection to themselves. A hundred first; then it makes DIR/warm, waits for
- * DIR/go, continues to N, makes DIR/done and waits for DIR/end.
+ * forks.c - forks DIR N: processes with a short life, one after the other: half of them run
+ * /bin/true, half send bytes over a connection to themselves. A hundred first; then it makes
+ * DIR/warm, waits for DIR/go, continues to N, makes DIR/done and waits for DIR/end.
  */
 
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * handler.c - handler FILE [many]: a handler of a signal makes every call that it may make and that the
- * library hooks. Each call is made in a child that has made none before, or has answered a request;
- * `many`: that has two threads. Prints what each call returned; FILE gets how many bytes of stack the
- * handler used, with its own frame.
+ * handler.c - handler FILE [many]: a handler of a signal makes every call that it may make and that
+ * the library hooks. Each call is made in a child that has made none before, or has answered a
+ * request; `many`: that has two threads. Prints what each call returned; FILE gets how many bytes
+ * of stack the handler used, with its own frame.
  */
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * locked.c - locked FILE: a program that locks all its memory, now and later, then sends itself a
- * request over a socket. Prints what each call returned; FILE gets, in kB, what the kernel has promised
- * it at main() and what is locked and mapped at the end.
+ * request over a socket. Prints what each call returned; FILE gets, in kB, what the kernel has
+ * promised it at main() and what is locked and mapped at the end.
  */
 
 #include <errno.h>

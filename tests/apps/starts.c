@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * starts.c - starts PORT [LISTEN]: eight threads send their first request to PORT at the same moment.
- * With LISTEN the program then is a service, which answers one request on that port and ends.
+ * starts.c - starts PORT [LISTEN]: eight threads send their first request to PORT at the same
+ * moment. With LISTEN the program then is a service, which answers one request on that port and
+ * ends.
  */
 
 #include <arpa/inet.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stingy.c - a library before libc that takes only some of the bytes that are sent, as a kernel may.
- * With STINGY=poll it also fails at times, as a socket does whose buffer is full.
+ * stingy.c - a library before libc that takes only some of the bytes that are sent, as a kernel
+ * may. With STINGY=poll it also fails at times, as a socket does whose buffer is full.
  */
 
 #include <dlfcn.h>

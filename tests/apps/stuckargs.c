@@ -2,10 +2,10 @@
 /*
  * stuckargs.c - a process whose arguments and environment let their reader wait for ever, as root.
  *
- * A child serves a file system (fuse(4)) with one file, whose reads it never answers. A thread reads
- * a page of it that is mapped through /proc/self/mem, which holds the lock of the memory map
- * meanwhile; the first thread wants to map something, and waits; any process that then reads (cmdline,
- * environ, maps) waits behind it. It says "ready" before, and runs until it is killed.
+ * A child serves a file system (fuse(4)) with one file, whose reads it never answers. A thread
+ * reads a page of it that is mapped through /proc/self/mem, which holds the lock of the memory map
+ * meanwhile; the first thread wants to map something, and waits; any process that then reads
+ * (cmdline, environ, maps) waits behind it. It says "ready" before, and runs until it is killed.
  *
  *	stuckargs DIRECTORY
  */

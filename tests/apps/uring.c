@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * uring.c - uring PORT GO: makes an io_uring, waits for the file GO, then asks 127.0.0.1:PORT with it and
- * prints the answer. It uses system calls without a library: a ring of two entries, one at a time.
+ * uring.c - uring PORT GO: makes an io_uring, waits for the file GO, then asks 127.0.0.1:PORT with
+ * it and prints the answer. It uses system calls without a library: a ring of two entries, one at a
+ * time.
  */
 #include <arpa/inet.h>
 #include <linux/io_uring.h>

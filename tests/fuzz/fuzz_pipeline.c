@@ -3,8 +3,9 @@
  * fuzz_pipeline.c - any valid records in any order: no crash, no leak, and what is known of a
  * connection is freed when it ends.
  *
- * Small commands cut the input into records, since random bytes are hardly ever valid: kind, connection (one of 8), direction, and how far position and time move. Its
- * payload comes from the input or from a table of beginnings.
+ * Small commands cut the input into records, since random bytes are hardly ever valid: kind,
+ * connection (one of 8), direction, and how far position and time move. Its payload comes from the
+ * input or from a table of beginnings.
  */
 
 #include <stdlib.h>

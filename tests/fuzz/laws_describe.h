@@ -2,7 +2,8 @@
 #ifndef OTR_LAWS_DESCRIBE_H
 #define OTR_LAWS_DESCRIBE_H
 
-/* laws_describe.h - calls describe() for every message as stitch/ does: with copies, as client and as server, with and without an answer. */
+/* laws_describe.h - calls describe() for every message as stitch/ does: with copies, as client and
+ * as server, with and without an answer. */
 
 #include "agent/proto/proto.h"
 

@@ -10,8 +10,9 @@
  * signal whose handler sends, forks children that send, and is cancelled now and then. At each
  * access to shared state the thread may lose its CPU (OTR_YIELD).
  *
- * Calls that the library does not stand before are bare ones: ThreadSanitizer takes two uses
- * of a descriptor for a race, and these are meant. The program plays the agent, too: its first process takes the ring and reads it.
+ * Calls that the library does not stand before are bare ones: ThreadSanitizer takes two uses of a
+ * descriptor for a race, and these are meant. The program plays the agent, too: its first process
+ * takes the ring and reads it.
  */
 
 #include <arpa/inet.h>

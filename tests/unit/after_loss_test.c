@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * after_loss_test.c - records of reused connections are lost at random: there are fewer spans, but each has
- * its own answer, or none and is marked.
+ * after_loss_test.c - records of reused connections are lost at random: there are fewer spans, but
+ * each has its own answer, or none and is marked.
  */
 
 #define MAX_SPANS 256

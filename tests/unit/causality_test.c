@@ -2,8 +2,8 @@
 /*
  * causality_test.c - the rules of causality (R1 to R10), on short sequences of events.
  *
- * A sequence is a line of steps. For each request that is sent, `claims` has one character: the inbound
- * connection that is claimed as its parent, '-' for none.
+ * A sequence is a line of steps. For each request that is sent, `claims` has one character: the
+ * inbound connection that is claimed as its parent, '-' for none.
  *
  *	a< a> ax    a request arrives on inbound connection a (to d); is answered; is closed
  *	1> 1< 1x    a request is sent on connection 1 (to 4); an answer arrives; it is closed

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: tests/unit/make_spans.c
 /*
- * console_test.c - what the console writes, against tests/golden/console/. GOLDEN=update writes these
- * files again: read the difference before committing it.
+ * console_test.c - what the console writes, against tests/golden/console/. GOLDEN=update writes
+ * these files again: read the difference before committing it.
  */
 
 #include <fcntl.h>

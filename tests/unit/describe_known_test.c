@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * describe_known_test.c - what describe() remembers changes no span: random conversations, in which
- * much comes again, are described with a memory that is kept and with one that is emptied before each
- * span. All attributes are compared, in their order, as text and as protobuf.
+ * much comes again, are described with a memory that is kept and with one that is emptied before
+ * each span. All attributes are compared, in their order, as text and as protobuf.
  *
  * OTR_SEED=N repeats a run.
  */

@@ -12,8 +12,8 @@
  *	sends(&mk, &cl, "GET / HTTP/1.1\r\n\r\n");
  *	gets(&mk, &sv, ..);
  *
- * An end keeps its positions. The maker keeps the time, which each call advances by 100 us, and gives
- * each record, checked, to `sink`.
+ * An end keeps its positions. The maker keeps the time, which each call advances by 100 us, and
+ * gives each record, checked, to `sink`.
  */
 
 #include <assert.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/parse/fields.c preload/parse/environ.c
 /*
- * fields_test.c - a traceparent is added behind the fields of an HTTP/2 request, once, or the list is
- * unchanged.
+ * fields_test.c - a traceparent is added behind the fields of an HTTP/2 request, once, or the list
+ * is unchanged.
  */
 
 #include <setjmp.h>

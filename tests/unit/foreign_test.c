@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * foreign_test.c - files of others are read within bounds: no regular file, lines without an end, reads
- * that never return, an executable that claims 3 GB.
+ * foreign_test.c - files of others are read within bounds: no regular file, lines without an end,
+ * reads that never return, an executable that claims 3 GB.
  */
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * frames_test.c - the walk over HTTP/2 frames, as the probes do it: what is copied does not depend on
- * how the bytes are cut into calls.
+ * frames_test.c - the walk over HTTP/2 frames, as the probes do it: what is copied does not depend
+ * on how the bytes are cut into calls.
  */
 
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* half_stream_test.c - the memory of all half streams is bounded, and what does not fit is counted. */
+/* half_stream_test.c - the memory of all half streams is bounded, and what does not fit is counted.
+ */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -34,7 +35,8 @@ static int put(struct otr_half_stream *h, uint64_t pos, uint32_t len)
 	return rc;
 }
 
-/* What is read of a record where it is stays the same, in memory of its own, when the record is gone. */
+/* What is read of a record where it is stays the same, in memory of its own, when the record is
+ * gone. */
 static void bytes_of_a_record_are_borrowed(void **state)
 {
 	struct {
@@ -124,8 +126,8 @@ static void dropped_bytes_use_no_budget(void **state)
 	otr_buf_fini(&budget.spare);
 }
 
-/* As many bytes are unread as a half stream takes, and nearly as many are spent and not yet moved out
- * of its memory: then a record of the largest size finds room. */
+/* As many bytes are unread as a half stream takes, and nearly as many are spent and not yet moved
+ * out of its memory: then a record of the largest size finds room. */
 static void a_full_half_stream_takes_a_record(void **state)
 {
 	struct otr_budget budget = {.max = 64 * KIB * KIB};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/parse/inject.c preload/parse/head_scan.c preload/parse/request_boundary.c
-/* head_scan_test.c - a head that is read in one pass says what it says when it is read byte by byte. */
+/* head_scan_test.c - a head that is read in one pass says what it says when it is read byte by
+ * byte. */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,9 +7,9 @@
 /*
  * leak.h - for tests that no literal of a statement and no secret of a request gets out.
  *
- * Statements and requests come from a seeded grammar, and every literal in them holds a mark. No output
- * of their spans may hold a mark: name, attributes, status, OTLP, and the console's text in each format
- * (a replay prints the same). SEED=n repeats one run, RUNS=n says how many are made.
+ * Statements and requests come from a seeded grammar, and every literal in them holds a mark. No
+ * output of their spans may hold a mark: name, attributes, status, OTLP, and the console's text in
+ * each format (a replay prints the same). SEED=n repeats one run, RUNS=n says how many are made.
  */
 
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/trace/rules.c preload/base/inbound.c
 // needs: tests/unit/shim_fakes.c
-/* notify_slot_test.c - a loop is woken, or reads, while another thread holds the notify token or the
- * connection. */
+/* notify_slot_test.c - a loop is woken, or reads, while another thread holds the notify token or
+ * the connection. */
 
 #include <setjmp.h>
 #include <stdarg.h>

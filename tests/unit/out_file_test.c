@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * out_file_test.c - which files otrace writes, and which it refuses. It has to run as root, since it
- * makes files of another user.
+ * out_file_test.c - which files otrace writes, and which it refuses. It has to run as root, since
+ * it makes files of another user.
  */
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * pause_test.c - the source shed requests, to keep its CPU budget: spans of before and after are whole,
- * or marked.
+ * pause_test.c - the source shed requests, to keep its CPU budget: spans of before and after are
+ * whole, or marked.
  */
 
 #include "tests/unit/story.h"

@@ -4,11 +4,11 @@
 /* clang-format off */
 // needs: preload/trace/pq.c preload/trace/pq_emit.c preload/parse/pqwire.c preload/parse/comment.c
 /*
- * pq_test.c - the library at calls of libpq, some of which are made inside others, or not seen: each
- * request is recorded once, and none is paired with the result of another.
+ * pq_test.c - the library at calls of libpq, some of which are made inside others, or not seen:
+ * each request is recorded once, and none is paired with the result of another.
  *
- * A record is checked as a line: '>' and the types of the messages that were sent, '<' and the types of
- * those that were received, '?' for bytes that were not copied.
+ * A record is checked as a line: '>' and the types of the messages that were sent, '<' and the
+ * types of those that were received, '?' for bytes that were not copied.
  */
 
 #include <setjmp.h>

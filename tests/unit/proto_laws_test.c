@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c
 /*
- * proto_laws_test.c - each row of otr_protos[] keeps the rules of proto.h on its golden conversations,
- * and finds in them the known messages.
+ * proto_laws_test.c - each row of otr_protos[] keeps the rules of proto.h on its golden
+ * conversations, and finds in them the known messages.
  *
  * OTR_GOLDEN=print prints the messages, as lines for the golden file.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recent_test.c - what was put last is found, and never under another number or after it was dropped. */
+/* recent_test.c - what was put last is found, and never under another number or after it was
+ * dropped. */
 
 #include <setjmp.h>
 #include <stdarg.h>

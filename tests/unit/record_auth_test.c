@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record_auth_test.c - logins of PostgreSQL and MySQL, cut into records in every way, leave no secret in a
- * recording; other bytes are unchanged.
+ * record_auth_test.c - logins of PostgreSQL and MySQL, cut into records in every way, leave no
+ * secret in a recording; other bytes are unchanged.
  */
 
 #include <setjmp.h>
@@ -161,8 +161,8 @@ static void tails_of_runs(void **state)
 	"SECRETSECRETSECRETSEother\0"
 #define ASK "\x09\0\0\0\3SELECT 1"
 
-/* The server greets, the client logs in, both agree on another way, the client asks, and changes the
- * user; the client's packet of SWITCH is the middle one. */
+/* The server greets, the client logs in, both agree on another way, the client asks, and changes
+ * the user; the client's packet of SWITCH is the middle one. */
 static void mysql_cuts(void **state)
 {
 	static const char greeting[] = GREETING, login[] = LOGIN ASK CHANGE, way[] = SWITCH;

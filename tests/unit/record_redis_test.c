@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record_redis_test.c - passwords in requests of Redis are blanked in a recording, other bytes are not. */
+/* record_redis_test.c - passwords in requests of Redis are blanked in a recording, other bytes are
+ * not. */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * redis_test.c - which request an answer of Redis is paired with, where bytes are missing; what is
- * recognised; what of a request is shown. Conversations without losses are in tests/golden/proto/redis.
+ * recognised; what of a request is shown. Conversations without losses are in
+ * tests/golden/proto/redis.
  */
 
 #include <setjmp.h>
@@ -305,7 +306,8 @@ static void each_command_is_found(void **state)
 	assert_false(otr_redis_is_module(OTR_SLICE("secret.word")));
 }
 
-/* More requests than there are rows: those behind the last row get no answer, none gets a wrong one. */
+/* More requests than there are rows: those behind the last row get no answer, none gets a wrong
+ * one. */
 static void too_many_requests_are_not_mixed_up(void **state)
 {
 	char text[64];

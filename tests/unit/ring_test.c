@@ -3,8 +3,8 @@
 // needs: preload/base/shim.c preload/base/real.c preload/base/find.c
 // needs: tests/unit/shim_fakes.c
 /*
- * ring_test.c - records in the ring: in order, over its end, past slots that were never finished; and
- * nothing that a process writes there is trusted.
+ * ring_test.c - records in the ring: in order, over its end, past slots that were never finished;
+ * and nothing that a process writes there is trusted.
  */
 
 #include <setjmp.h>

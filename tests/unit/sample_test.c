@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sample_test.c - thresholds of shares, as the specification of OpenTelemetry has them, and how many
- * random ids reach them. */
+/* sample_test.c - thresholds of shares, as the specification of OpenTelemetry has them, and how
+ * many random ids reach them. */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,8 +4,9 @@
 // needs: tests/unit/shim_fakes.c
 /*
  * scribble_test.c - a thread writes random bytes to a ring while the agent reads it: heads, stamps,
- * sizes, counters, runs, records that are nearly right. The reader ends each drain within the steps that
- * one ring can hold, gives no record that was not checked, and does not crash (make SAN=1 unit).
+ * sizes, counters, runs, records that are nearly right. The reader ends each drain within the steps
+ * that one ring can hold, gives no record that was not checked, and does not crash (make SAN=1
+ * unit).
  */
 
 #include "tests/unit/ring_ends.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim_fakes.c - functions of the library as most of its unit tests replace them: nothing is emitted
- * or shed, no other thread exists. They are weak: a test that needs another one defines it, and an
- * object that the test links with the real one is used instead.
+ * shim_fakes.c - functions of the library as most of its unit tests replace them: nothing is
+ * emitted or shed, no other thread exists. They are weak: a test that needs another one defines it,
+ * and an object that the test links with the real one is used instead.
  */
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: tests/unit/make_spans.c
 /*
- * sinks_test.c - the table of sinks: which are opened, and in which order they are called. The pipeline
- * and the table of sinks are fakes.
+ * sinks_test.c - the table of sinks: which are opened, and in which order they are called. The
+ * pipeline and the table of sinks are fakes.
  */
 
 #include <setjmp.h>

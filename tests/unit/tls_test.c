@@ -4,9 +4,9 @@
 // needs: preload/parse/request_boundary.c
 // needs: tests/unit/shim_fakes.c
 /*
- * tls_test.c - a TLS library that takes as many bytes as it likes, when it likes: the stream is that of
- * the caller, with one header or none; a call that is repeated has the same bytes; and the caller is
- * told how many of its own bytes were taken.
+ * tls_test.c - a TLS library that takes as many bytes as it likes, when it likes: the stream is
+ * that of the caller, with one header or none; a call that is repeated has the same bytes; and the
+ * caller is told how many of its own bytes were taken.
  */
 
 #include <setjmp.h>

@@ -272,8 +272,8 @@ static void the_first_of_a_route_and_minute_is_kept(void **state)
 	otr_trace_hold_fini(&b.hold);
 }
 
-/* A request of the minute before, which took long, is no first one again; nor does one route take the
- * place of another. */
+/* A request of the minute before, which took long, is no first one again; nor does one route take
+ * the place of another. */
 static void minutes_and_routes_do_not_alternate(void **state)
 {
 	static const double minute = 60000;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vouch_test.c - a process reports only its own sockets. Real processes hold real sockets here; their
- * rings are fakes.
+ * vouch_test.c - a process reports only its own sockets. Real processes hold real sockets here;
+ * their rings are fakes.
  */
 
 #include <setjmp.h>
