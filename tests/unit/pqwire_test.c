@@ -1,50 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // needs: preload/parse/pqwire.c preload/parse/comment.c
-/* pqwire_test.c - the agent reads what the library records of libpq's calls; and where in a
- * statement a comment may be added. */
+/* pqwire_test.c - the agent reads what the library records of libpq's calls. */
 
-#include "preload/base/shim.h"
-#include "preload/parse/comment.h"
-#include "preload/parse/pqwire.h"
-#define MAX_SPANS 1024
-#include "tests/unit/story.h"
-
-#define WIRE 7
-
-static struct end client(uint8_t layer)
-{
-	struct end e = tcp_client(100, 10, WIRE);
-
-	e.port = 5432;
-	e.layer = layer;
-	if (layer == OTR_LAYER_LIB) {
-		e.pos_kind = OTR_POS_OFFSET;
-		e.pos[OTR_DIR_IN] = e.pos[OTR_DIR_OUT] = 0;
-	}
-	return e;
-}
-
-static void asks(struct story *s, struct end *e, enum otr_pq_kind kind, const char *name,
-		 const char *text, int sync)
-{
-	char bytes[OTR_LIB_BYTES];
-	struct otr_pq_words w;
-	size_t cap = 0, len;
-	uint64_t size = 0;
-
-	otr_pq_ask(&w, kind, name, text, sync);
-	assert_in_range(w.n, 1, OTR_PQ_PIECES);
-	assert_true(w.used <= sizeof(w.room));
-	for (int i = 0; i < w.n; i++) {
-		len = w.iov[i].iov_len < sizeof(bytes) - cap ? w.iov[i].iov_len
-							     : sizeof(bytes) - cap;
-		memcpy(bytes + cap, w.iov[i].iov_base, len);
-		cap += len;
-		size += w.iov[i].iov_len;
-	}
-	assert_int_equal(size, w.size);
-	move(&s->mk, e, OTR_DIR_OUT, bytes, cap, w.size);
-}
+#include "tests/unit/pqwire.h"
 
 static void server_sends(struct story *s, struct end *e, const char *bytes, size_t n)
 {
@@ -73,15 +31,6 @@ static void says(struct story *s, struct end *e, char type)
 	server_sends(s, e, out, otr_pq_short(out, type));
 }
 
-static void starts(struct story *s, struct end *e, const char *user, const char *db)
-{
-	char out[OTR_PQ_ANSWER];
-	size_t n = otr_pq_startup(out, user, db);
-
-	assert_in_range(n, 9, OTR_PQ_ANSWER);
-	move(&s->mk, e, OTR_DIR_OUT, out, n, n);
-}
-
 static struct end begins(struct story *s)
 {
 	struct end e = client(OTR_LAYER_LIB);
@@ -91,32 +40,6 @@ static struct end begins(struct story *s)
 	opens(&s->mk, &e);
 	starts(s, &e, "me", "shop");
 	return e;
-}
-
-static int by_start(const void *a, const void *b)
-{
-	const struct otr_span *x = *(struct otr_span *const *)a, *y = *(struct otr_span *const *)b;
-
-	return (x->start_ns > y->start_ns) - (x->start_ns < y->start_ns);
-}
-
-/* Its spans, in order of time. */
-static void ends(struct story *s)
-{
-	ticks(&s->mk, 1500 * MS);
-	qsort(s->spans, s->n, sizeof(s->spans[0]), by_start);
-}
-
-static void is(const struct story *s, size_t i, const char *name, int64_t rows, const char *code)
-{
-	const struct otr_span *sp = s->spans[i];
-	struct otr_slice got = otr_span_string(sp, OTR_KEY_DB_RESPONSE_STATUS_CODE);
-	struct otr_slice db = otr_span_string(sp, OTR_KEY_DB_NAMESPACE);
-
-	assert_true(otr_slice_eq(sp->name, otr_slice_str(name)));
-	assert_int_equal(otr_span_int(sp, OTR_KEY_DB_RESPONSE_RETURNED_ROWS, -1), rows);
-	assert_true(otr_slice_eq(got, otr_slice_str(code)));
-	assert_true(otr_slice_eq(db, OTR_SLICE("shop")));
 }
 
 static void every_kind(void **state)
@@ -343,170 +266,6 @@ static void bytes_are_muted_where_calls_are_recorded(void **state)
 	end(&s);
 }
 
-/* Of the first of two equal answers `cut` bytes are copied, though its run moved all. */
-static void cut_at(enum otr_pq_kind kind, size_t cut, const char *rows, size_t n)
-{
-	struct end e = client(OTR_LAYER_SOCKET);
-	struct story s;
-	int64_t known;
-
-	begin(&s);
-	opens(&s.mk, &e);
-	starts(&s, &e, "me", "shop");
-	move(&s.mk, &e, OTR_DIR_IN, "R\0\0\0\x08\0\0\0\0Z\0\0\0\5I", 15, 15);
-	for (int i = 0; i < 2; i++) {
-		asks(&s, &e, kind, NULL, "SELECT * FROM x", 1);
-		move(&s.mk, &e, OTR_DIR_IN, rows, i ? n : cut, n);
-		if (!i)
-			run_ends(&s.mk, &e, OTR_DIR_IN, rows + n - 8);
-	}
-	closes(&s.mk, &e, 0);
-	ends(&s);
-	assert_int_equal(s.n, 2);
-	known = otr_span_int(s.spans[0], OTR_KEY_DB_RESPONSE_RETURNED_ROWS, -1);
-	assert_true(known == 12 || known == -1);
-	assert_false(s.spans[0]->failed);
-	is(&s, 1, "SELECT x", 12, "");
-	end(&s);
-}
-
-/* An answer ends with its run, wherever its copy ends: in a row, before one, in the tag. */
-static void cut_anywhere(void **state)
-{
-	static const char over[] = "C\0\0\0\x0eSELECT 12\0Z\0\0\0\5I";
-	char rows[512] = "T\0\0\0\x1a\0\1g\0\0\0\0\0\0\0\0\0\0\x17\0\4\xff\xff\xff\xff";
-	size_t n = 27;
-
-	(void)state;
-	for (int i = 0; i < 12; i++, n += 12)
-		memcpy(rows + n,
-		       "D\0\0\0\x0b\0\1\0\0\0\1"
-		       "1",
-		       12);
-	memcpy(rows + n, over, sizeof(over) - 1);
-	n += sizeof(over) - 1;
-	for (size_t cut = 27; cut < n; cut++) {
-		cut_at(OTR_PQ_QUERY, cut, rows, n);
-		cut_at(OTR_PQ_PARAMS, cut, rows, n);
-	}
-}
-
-/* libpq may give anything. */
-static void impossible_answers_of_libpq(void **state)
-{
-	static const char *const tags[] = {
-		NULL,	    "",
-		"select 1", "SELECT\n1",
-		" X",	    "A TAG THAT IS LONGER THAN ANY THAT A SERVER OF ANY VERSION EVER SENT"};
-	char out[OTR_PQ_ANSWER];
-
-	(void)state;
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(tags); i++)
-		assert_int_equal(otr_pq_complete(out, tags[i]), 0);
-	assert_int_equal(otr_pq_error(out, "ERROR", NULL), 0);
-	assert_int_equal(otr_pq_error(out, "ERROR", "42P0"), 0);
-	assert_int_equal(otr_pq_error(out, "ERROR", "42P012"), 0);
-	assert_true(otr_pq_error(out, NULL, "42P01"));
-	assert_true(otr_pq_error(out, "A SEVERITY THAT GOES ON AND ON AND ON", "42P01"));
-}
-
-#define MAY OTR_COMMENT_MAY
-#define ODD OTR_COMMENT_ODD
-#define HAS OTR_COMMENT_HAS_ONE
-
-static const struct {
-	const char *sql;
-	enum otr_comment may;
-} texts[] = {
-	{"SELECT 1", MAY},
-	{"SELECT 1;", MAY},
-	{"SELECT 1; SELECT 2;\n", MAY},
-	{"(SELECT 1)", MAY},
-	{"", ODD},
-	{" \n\t", ODD},
-	{";", ODD},
-	{"-- nothing\n", ODD},
-	{"/* nothing */", ODD},
-	{"SELECT 1 -- one", ODD},
-	{"SELECT 1 -- one\n", MAY},
-	{"SELECT 1 -- it's\n", MAY},
-	{"SELECT 1 /* one */", MAY},
-	{"SELECT 1 /* it's */", MAY},
-	{"SELECT 1 /* one", ODD},
-	{"SELECT 1 /* a /* b */ c", ODD},
-	{"SELECT 1 /* a /* b */ c */", MAY},
-	{"SELECT 1 /*/", ODD},
-	{"SELECT 1 /**/", MAY},
-	{"SELECT 1 /", MAY},
-	{"SELECT 1 -", MAY},
-	{"SELECT 'a'", MAY},
-	{"SELECT 'a", ODD},
-	{"SELECT '", ODD},
-	{"SELECT 'it''s'", MAY},
-	{"SELECT 'it''s", ODD},
-	{"SELECT '--'", MAY},
-	{"SELECT '/*'", MAY},
-	{"SELECT 'a\\'", ODD},
-	{"SELECT E'a\\'b'", ODD},
-	{"SELECT \"a\"", MAY},
-	{"SELECT \"a\\\"", MAY},
-	{"SELECT \"a", ODD},
-	{"SELECT \"a\"\"b\"", MAY},
-	{"SELECT \"'\"", MAY},
-	{"SELECT $$a$$", MAY},
-	{"SELECT $$a", ODD},
-	{"SELECT $$'$$", MAY},
-	{"SELECT $a$ $$ ' $a$", MAY},
-	{"SELECT $a$ $b$", ODD},
-	{"SELECT $a$ $A$", ODD},
-	{"SELECT $1", MAY},
-	{"SELECT $1, 'a", ODD},
-	{"SELECT $1$2$", MAY},
-	{"SELECT $", MAY},
-	{"SELECT a$b$c", MAY},
-	{"SELECT a$b$ 'c'", MAY},
-	{"SELECT a$b$ 'c", ODD},
-	{"SELECT \xc3\xa9$x$ 'a'", MAY},
-	{"SELECT 1 /*traceparent='x'*/", HAS},
-	{"SELECT 'traceparent", HAS},
-	{"SHOW all", ODD},
-	{"show all", ODD},
-	{"IDENTIFY_SYSTEM", ODD},
-	{"/* a */ START_REPLICATION 0/0", ODD},
-	{"START TRANSACTION", MAY},
-	{"SHOWING", MAY},
-	{"COPY a_b FROM STDIN", MAY},
-};
-
-/* Each text lies at the end of a page, so that ASan finds a read beyond it. */
-static void where_a_comment_may_stand(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(texts); i++) {
-		size_t len = strlen(texts[i].sql);
-		char *copy = malloc(len + !len);
-		enum otr_comment may;
-
-		memcpy(copy, texts[i].sql, len);
-		may = otr_comment_may(copy, len);
-		free(copy);
-		if (may != texts[i].may)
-			fail_msg("%s: %d", texts[i].sql, may);
-	}
-}
-
-static void a_comment(void **state)
-{
-	static const char tp[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-	char out[8 + OTR_COMMENT_LEN + 1];
-
-	(void)state;
-	otr_comment_put(out, "SELECT 1, 2", 8, tp);
-	assert_string_equal(out, "SELECT 1 /*traceparent='00-0af7651916cd43dd8448eb211c80319c-"
-				 "b7ad6b7169203331-01'*/");
-	assert_int_equal(strlen(out), sizeof(out) - 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -516,10 +275,6 @@ int main(void)
 		cmocka_unit_test(an_unseen_answer_is_not_paired),
 		cmocka_unit_test(after_a_loss_answers_have_their_own_request_or_none),
 		cmocka_unit_test(bytes_are_muted_where_calls_are_recorded),
-		cmocka_unit_test(cut_anywhere),
-		cmocka_unit_test(impossible_answers_of_libpq),
-		cmocka_unit_test(where_a_comment_may_stand),
-		cmocka_unit_test(a_comment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
