@@ -282,8 +282,6 @@ conversation() {
 	not_seen 'connections? to .*FastCGI is not parsed yet'
 	conversation 002f00000e00524551554553545f4d4554484f4403004745540c00 485454502f312e31
 	not_seen 'uwsgi is not parsed yet'
-	conversation 00 5d0000000a352e352e352d31302e31312e362d4d617269614442
-	not_seen 'MySQL is not parsed yet'
 	conversation 0102030405060708 0a
 	not_seen 'unknown protocol .first bytes 01 02 03'
 }
