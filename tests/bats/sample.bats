@@ -49,7 +49,6 @@ carried='all(s.state == "ot=th:c" for s in S)'
 }
 
 @test "--sample 25% with the library: the flags on the wire are those of the spans" {
-	shim_setup
 	room_for_all
 	port=$(free_port)
 	relay
