@@ -16,7 +16,7 @@ fi
 dir=$(mktemp -d "${TMPDIR:-/tmp}/otrace-relay.XXXXXX")
 server=
 trap '[ -z "$server" ] || kill "$server"; rm -rf "$dir"' EXIT
-cc -O1 -Wall -Werror -D_GNU_SOURCE -o "$dir/conversations" tests/relay/{conversations,guests}.c -lpthread
+cc -O1 -Wall -Werror -D_GNU_SOURCE -o "$dir/conversations" tests/relay/{conversations,guests,ways}.c -lpthread
 
 play() { # HOW SEED CMD..
 	local how=$1 seed=$2

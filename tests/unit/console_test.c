@@ -475,31 +475,21 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		T(draws_at_40),
-		T(draws_at_60),
-		T(draws_at_80),
-		T(draws_at_120),
-		T(draws_at_200),
-		T(draws_in_ascii),
-		T(draws_in_color),
-		T(draws_evidence),
-		T(draws_all_spans),
-		T(prints_a_line),
-		T(prints_json),
-		T(knows_a_file_from_a_terminal),
-		T(never_exceeds_the_width),
-		T(reports_orphans_and_far_parents),
-		T(draws_a_script),
-		T(limits_a_flood),
-		T(sums_up),
-		T(filters),
-		T(begins_on_a_fresh_line),
-		T(folds_what_is_large),
-		T(shows_hostile_bytes_escaped),
-		T(reports_losses_at_most_every_ten_seconds),
-		T(forgets_what_never_ends),
-		T(reports_whose_loss_it_is),
+		/* clang-format off */
+		T(draws_at_40), T(draws_at_60),
+		T(draws_at_80), T(draws_at_120),
+		T(draws_at_200), T(draws_in_ascii),
+		T(draws_in_color), T(draws_evidence),
+		T(draws_all_spans), T(prints_a_line),
+		T(prints_json), T(knows_a_file_from_a_terminal),
+		T(never_exceeds_the_width), T(reports_orphans_and_far_parents),
+		T(draws_a_script), T(limits_a_flood),
+		T(sums_up), T(filters),
+		T(begins_on_a_fresh_line), T(folds_what_is_large),
+		T(shows_hostile_bytes_escaped), T(reports_losses_at_most_every_ten_seconds),
+		T(forgets_what_never_ends), T(reports_whose_loss_it_is),
 		T(shares_are_bounded),
+		/* clang-format on */
 	};
 
 	return cmocka_run_group_tests_name("console", tests, NULL, NULL);
