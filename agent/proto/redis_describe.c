@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "agent/proto/db_span.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/redis.h"
 #include "agent/proto/side.h"
@@ -35,28 +36,6 @@ static void set_name(const struct otr_msg *req, struct otr_span_builder *sb)
 	otr_sb_string(sb, OTR_KEY_DB_STORED_PROCEDURE_NAME, proc);
 }
 
-static void set_server(const struct otr_side *side, struct otr_span_builder *sb)
-{
-	char buf[OTR_ADDR_TEXT];
-	uint16_t port;
-
-	otr_sb_string(sb, OTR_KEY_SERVER_ADDRESS, otr_side_server(side, buf, &port));
-	if (port && port != PORT)
-		otr_sb_int(sb, OTR_KEY_SERVER_PORT, port);
-	otr_side_peer(side, sb);
-}
-
-static void set_answer(const struct otr_msg *rsp, struct otr_span_builder *sb)
-{
-	struct otr_slice code = otr_msg_text(rsp, OTR_KEY_DB_RESPONSE_STATUS_CODE);
-
-	otr_sb_string(sb, OTR_KEY_DB_RESPONSE_STATUS_CODE, code);
-	if (rsp->failed)
-		otr_sb_error(sb, code);
-	if (rsp->partial)
-		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("answer"));
-}
-
 int otr_redis_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
@@ -65,11 +44,11 @@ int otr_redis_describe(const struct otr_side *side, const struct otr_msg *req,
 	otr_sb_string(sb, OTR_KEY_DB_NAMESPACE, otr_msg_text(req, OTR_KEY_DB_NAMESPACE));
 	otr_sb_string(sb, OTR_KEY_DB_OPERATION_NAME, req->op);
 	set_name(req, sb);
-	set_server(side, sb);
+	otr_db_server(side, PORT, sb);
 	if (req->partial)
 		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("statement"));
 	if (rsp)
-		set_answer(rsp, sb);
+		otr_db_answer(rsp, sb);
 	if (!side->settings || !side->settings->no_query_text)
 		otr_sb_string(sb, OTR_KEY_DB_QUERY_TEXT, req->target);
 	return 0;
