@@ -12,24 +12,16 @@
 
 #define SIZE_DIGITS 15 /* more digits could overflow a sum of sizes */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = otr_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Returns the size on the first line of a chunk, -1 if there is none. */
 static int64_t read_size(struct otr_slice line)
 {
 	int64_t size = 0;
 	size_t i = 0;
 
-	for (; i < line.len && hex_digit(line.data[i]) >= 0; i++) {
+	for (; i < line.len && otr_hex_digit(line.data[i]) >= 0; i++) {
 		if (i == SIZE_DIGITS)
 			return -1;
-		size = size << 4 | hex_digit(line.data[i]);
+		size = size << 4 | otr_hex_digit(line.data[i]);
 	}
 	if (!i)
 		return -1;

@@ -27,10 +27,19 @@ static struct otr_slice write_v4(const uint8_t *ip, char buf[OTR_ADDR_TEXT])
 	return (struct otr_slice){buf, (size_t)(at - buf)};
 }
 
+static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+void otr_addr_unmap(struct otr_addr *addr)
+{
+	if (addr->family != AF_INET6 || memcmp(addr->ip, mapped, sizeof(mapped)) != 0)
+		return;
+	addr->family = AF_INET;
+	memmove(addr->ip, addr->ip + sizeof(mapped), 4);
+	memset(addr->ip + 4, 0, sizeof(mapped));
+}
+
 struct otr_slice otr_addr_text(const struct otr_addr *addr, char buf[OTR_ADDR_TEXT])
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
 	if (addr->family == AF_INET)
 		return write_v4(addr->ip, buf);
 	if (addr->family != AF_INET6)

@@ -48,6 +48,9 @@ struct otr_side {
 
 #define OTR_ADDR_TEXT 112 /* bytes of an address as text, with its NUL */
 
+/* Makes an IPv4 address of one that is mapped into IPv6 (::ffff:a.b.c.d). */
+void otr_addr_unmap(struct otr_addr *addr);
+
 /* Writes the address of `addr` into `buf`, an IPv4 address mapped into IPv6 as IPv4.
  * Returns a none slice if the family is neither. */
 struct otr_slice otr_addr_text(const struct otr_addr *addr, char buf[OTR_ADDR_TEXT]);

@@ -18,39 +18,12 @@
 #include "agent/base/buf.h"
 #include "agent/proto/sql_lex.h"
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static bool begins_word(char c)
-{
-	c = otr_lower(c);
-	return (c >= 'a' && c <= 'z') || c == '_' || (unsigned char)c >= 0x80;
-}
-
-static bool in_word(char c)
-{
-	return begins_word(c) || is_digit(c) || c == '$';
-}
-
-/* Returns the byte at `i`, or NUL behind the end. */
-static char at(struct otr_slice in, size_t i)
-{
-	return i < in.len ? in.data[i] : 0;
-}
-
 /* Returns the end of the quoted name whose text begins at `i`, behind its quote. */
 static size_t quoted_end(struct otr_slice in, size_t i, char quote)
 {
 	while (i < in.len)
 		if (in.data[i++] == quote) {
-			if (at(in, i) != quote)
+			if (otr_sql_at(in, i) != quote)
 				return i;
 			i++;
 		}
@@ -89,9 +62,9 @@ size_t otr_sql_string_end(struct otr_slice in, size_t begin, char quote, bool es
 			i++;
 			continue;
 		}
-		for (from = i; at(in, i) == '\\'; i++)
+		for (from = i; otr_sql_at(in, i) == '\\'; i++)
 			;
-		if (at(in, i) != quote)
+		if (otr_sql_at(in, i) != quote)
 			continue;
 		escape = i > from ? escape_of(in, begin, from, i, escapes) : NOT_ESCAPED;
 		if (escape == UNCERTAIN)
@@ -99,7 +72,7 @@ size_t otr_sql_string_end(struct otr_slice in, size_t begin, char quote, bool es
 		i++;
 		if (escape == ESCAPED)
 			continue;
-		if (at(in, i) != quote)
+		if (otr_sql_at(in, i) != quote)
 			return i;
 		i++;
 	}
@@ -116,8 +89,8 @@ static size_t string_end(struct otr_slice in, size_t begin, bool escapes)
 static size_t q_string_end(struct otr_slice in, size_t i)
 {
 	static const char pairs[] = "[]{}()<>";
-	const char *pair = at(in, i) ? strchr(pairs, at(in, i)) : NULL;
-	char end[2] = {pair && (pair - pairs) % 2 == 0 ? pair[1] : at(in, i), '\''};
+	const char *pair = otr_sql_at(in, i) ? strchr(pairs, otr_sql_at(in, i)) : NULL;
+	char end[2] = {pair && (pair - pairs) % 2 == 0 ? pair[1] : otr_sql_at(in, i), '\''};
 	const char *found = i + 1 < in.len ? memmem(in.data + i + 1, in.len - i - 1, end, 2) : NULL;
 	size_t plain = string_end(in, i, false);
 
@@ -136,10 +109,10 @@ static size_t block_comment_end(struct otr_slice in, size_t i)
 	size_t depth = 1;
 
 	while (i < in.len && depth) {
-		if (in.data[i] == '*' && at(in, i + 1) == '/') {
+		if (in.data[i] == '*' && otr_sql_at(in, i + 1) == '/') {
 			depth--;
 			i += 2;
-		} else if (in.data[i] == '/' && at(in, i + 1) == '*') {
+		} else if (in.data[i] == '/' && otr_sql_at(in, i + 1) == '*') {
 			depth++;
 			i += 2;
 		} else {
@@ -155,11 +128,11 @@ static size_t dollar_quoted_end(struct otr_slice in, size_t i)
 	size_t tag = i + 1;
 	const char *end;
 
-	if (is_digit(at(in, tag)))
+	if (otr_sql_is_digit(otr_sql_at(in, tag)))
 		return 0;
-	while (in_word(at(in, tag)) && in.data[tag] != '$')
+	while (otr_sql_in_word(otr_sql_at(in, tag)) && in.data[tag] != '$')
 		tag++;
-	if (at(in, tag) != '$')
+	if (otr_sql_at(in, tag) != '$')
 		return 0;
 	tag++;
 	end = memmem(in.data + tag, in.len - tag, in.data + i, tag - i);
@@ -168,31 +141,27 @@ static size_t dollar_quoted_end(struct otr_slice in, size_t i)
 
 size_t otr_sql_number_end(struct otr_slice in, size_t i)
 {
-	bool hex = at(in, i) == '0' && otr_lower(at(in, i + 1)) == 'x';
+	bool hex = otr_sql_at(in, i) == '0' && otr_lower(otr_sql_at(in, i + 1)) == 'x';
 
 	/* No number holds a '$': 1$$text$$ are two literals. */
-	while (i < in.len && in.data[i] != '$' && (in_word(in.data[i]) || in.data[i] == '.')) {
+	while (i < in.len && in.data[i] != '$' &&
+	       (otr_sql_in_word(in.data[i]) || in.data[i] == '.')) {
 		if (!hex && otr_lower(in.data[i]) == 'e' &&
-		    (at(in, i + 1) == '-' || at(in, i + 1) == '+'))
+		    (otr_sql_at(in, i + 1) == '-' || otr_sql_at(in, i + 1) == '+'))
 			i++;
 		i++;
 	}
 	return i;
 }
 
-static bool begins_number(struct otr_slice in, size_t i)
-{
-	return is_digit(at(in, i)) || (at(in, i) == '.' && is_digit(at(in, i + 1)));
-}
-
 /* Returns where the quote of E'..', B'..', X'..', N'..' or U&'..' is, or 0. */
 static size_t prefixed_quote(struct otr_slice in, size_t i)
 {
-	char c = otr_lower(at(in, i));
+	char c = otr_lower(otr_sql_at(in, i));
 
-	if (at(in, i + 1) == '\'' && c && strchr("ebxn", c))
+	if (otr_sql_at(in, i + 1) == '\'' && c && strchr("ebxn", c))
 		return i + 1;
-	if (c == 'u' && at(in, i + 1) == '&' && at(in, i + 2) == '\'')
+	if (c == 'u' && otr_sql_at(in, i + 1) == '&' && otr_sql_at(in, i + 2) == '\'')
 		return i + 2;
 	return 0;
 }
@@ -206,11 +175,11 @@ static size_t take_word(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 		*kind = OTR_SQL_LITERAL;
 		return string_end(in, quote + 1, otr_lower(in.data[i]) == 'e');
 	}
-	while (i < in.len && in_word(in.data[i]))
+	while (i < in.len && otr_sql_in_word(in.data[i]))
 		i++;
 	text = otr_slice_sub(in, from, i - from);
-	if (at(in, i) == '\'' && (otr_slice_eq_nocase(text, OTR_SLICE("q")) ||
-				  otr_slice_eq_nocase(text, OTR_SLICE("nq")))) {
+	if (otr_sql_at(in, i) == '\'' && (otr_slice_eq_nocase(text, OTR_SLICE("q")) ||
+					  otr_slice_eq_nocase(text, OTR_SLICE("nq")))) {
 		*kind = OTR_SQL_LITERAL;
 		return q_string_end(in, i + 1);
 	}
@@ -238,17 +207,17 @@ static size_t take_dollar(struct otr_slice in, size_t i, enum otr_sql_kind *kind
 		*kind = OTR_SQL_LITERAL;
 		return end;
 	}
-	*kind = is_digit(at(in, i + 1)) ? OTR_SQL_PARAM : OTR_SQL_OTHER;
-	for (i++; *kind == OTR_SQL_PARAM && is_digit(at(in, i)); i++)
+	*kind = otr_sql_is_digit(otr_sql_at(in, i + 1)) ? OTR_SQL_PARAM : OTR_SQL_OTHER;
+	for (i++; *kind == OTR_SQL_PARAM && otr_sql_is_digit(otr_sql_at(in, i)); i++)
 		;
 	return i;
 }
 
 static size_t lex(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 {
-	char c = in.data[i], next = at(in, i + 1);
+	char c = in.data[i], next = otr_sql_at(in, i + 1);
 
-	if (is_space(c)) {
+	if (otr_sql_is_space(c)) {
 		*kind = OTR_SQL_SPACE;
 		return i + 1;
 	}
@@ -256,7 +225,8 @@ static size_t lex(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 		*kind = OTR_SQL_COMMENT;
 		return c == '-' ? line_comment_end(in, i) : block_comment_end(in, i + 2);
 	}
-	if (begins_number(in, i) || ((c == '-' || c == '+') && begins_number(in, i + 1))) {
+	if (otr_sql_begins_number(in, i) ||
+	    ((c == '-' || c == '+') && otr_sql_begins_number(in, i + 1))) {
 		*kind = OTR_SQL_LITERAL;
 		return otr_sql_number_end(in, i + (c == '-' || c == '+'));
 	}
@@ -268,7 +238,7 @@ static size_t lex(struct otr_slice in, size_t i, enum otr_sql_kind *kind)
 		return take_quoted_name(in, i, kind);
 	if (c == '$')
 		return take_dollar(in, i, kind);
-	if (begins_word(c))
+	if (otr_sql_begins_word(c))
 		return take_word(in, i, kind);
 	*kind = OTR_SQL_OTHER;
 	return i + 1;
@@ -293,7 +263,7 @@ struct otr_sql_token otr_sql_next_as(struct otr_slice in, size_t *from,
  * not become one word. */
 static void put_blank(struct otr_buf *out, enum otr_sql_kind next)
 {
-	if (out->len && next != OTR_SQL_SPACE && !is_space(out->data[out->len - 1]))
+	if (out->len && next != OTR_SQL_SPACE && !otr_sql_is_space(out->data[out->len - 1]))
 		otr_buf_byte(out, ' ');
 }
 
@@ -383,7 +353,7 @@ static struct otr_slice context_in(struct otr_slice comment)
 	const char *end = comment.data + comment.len, *at, *quote;
 
 	at = memmem(comment.data, comment.len, key, sizeof(key) - 1);
-	if (!at || (at[-1] != '*' && at[-1] != ',' && !is_space(at[-1])))
+	if (!at || (at[-1] != '*' && at[-1] != ',' && !otr_sql_is_space(at[-1])))
 		return OTR_SLICE_NONE;
 	at += sizeof(key) - 1;
 	quote = memchr(at, '\'', (size_t)(end - at));

@@ -2,7 +2,10 @@
 #ifndef OTR_SQL_LEX_H
 #define OTR_SQL_LEX_H
 
-/* sql_lex.h - the tokens of a statement, for sql.c and sql_summary.c. */
+/* sql_lex.h - the tokens of a statement, for sql.c, sql_mysql.c and sql_summary.c. */
+
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "agent/base/slice.h"
 #include "agent/proto/sql_dialect.h"
@@ -22,6 +25,40 @@ struct otr_sql_token {
 	enum otr_sql_kind kind;
 	struct otr_slice text;
 };
+
+/* Classes of characters. A byte above 0x7f belongs to a word. */
+static inline bool otr_sql_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool otr_sql_is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static inline bool otr_sql_begins_word(char c)
+{
+	c = otr_lower(c);
+	return (c >= 'a' && c <= 'z') || c == '_' || (unsigned char)c >= 0x80;
+}
+
+static inline bool otr_sql_in_word(char c)
+{
+	return otr_sql_begins_word(c) || otr_sql_is_digit(c) || c == '$';
+}
+
+/* Returns the byte at `i`, or NUL behind the end. */
+static inline char otr_sql_at(struct otr_slice in, size_t i)
+{
+	return i < in.len ? in.data[i] : 0;
+}
+
+static inline bool otr_sql_begins_number(struct otr_slice in, size_t i)
+{
+	return otr_sql_is_digit(otr_sql_at(in, i)) ||
+	       (otr_sql_at(in, i) == '.' && otr_sql_is_digit(otr_sql_at(in, i + 1)));
+}
 
 /* Takes the token that begins at in[*at]. */
 struct otr_sql_token otr_sql_next_as(struct otr_slice in, size_t *at, enum otr_sql_dialect dialect);

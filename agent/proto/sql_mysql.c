@@ -18,37 +18,6 @@
 #include "agent/base/own.h"
 #include "agent/proto/sql_lex.h"
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static bool begins_word(char c)
-{
-	c = otr_lower(c);
-	return (c >= 'a' && c <= 'z') || c == '_' || (unsigned char)c >= 0x80;
-}
-
-static bool in_word(char c)
-{
-	return begins_word(c) || is_digit(c) || c == '$';
-}
-
-static char at(struct otr_slice in, size_t i)
-{
-	return i < in.len ? in.data[i] : 0;
-}
-
-static bool begins_number(struct otr_slice in, size_t i)
-{
-	return is_digit(at(in, i)) || (at(in, i) == '.' && is_digit(at(in, i + 1)));
-}
-
 /* In the unsure dialect, a backslash before a quote makes the end of the string uncertain. */
 static size_t string_end(struct otr_slice in, size_t begin, char quote,
 			 enum otr_sql_dialect dialect)
@@ -67,7 +36,7 @@ static size_t take_quoted_name(struct otr_slice in, size_t i, enum otr_sql_kind 
 			continue;
 		if ((unsigned char)in.data[i - 1] >= 0x80)
 			return in.len;
-		if (at(in, i + 1) != '`') {
+		if (otr_sql_at(in, i + 1) != '`') {
 			*kind = OTR_SQL_QUOTED;
 			return i + 1;
 		}
@@ -103,7 +72,7 @@ static bool reads_alike(struct otr_slice in, size_t i, size_t end, enum otr_sql_
 	if (end == in.len)
 		return false;
 	for (; i < end; i = to) {
-		if (in.data[i] == '/' && at(in, i + 1) == '*')
+		if (in.data[i] == '/' && otr_sql_at(in, i + 1) == '*')
 			return false;
 		to = otr_sql_lex_mysql(text, i, dialect, &kind);
 		if (kind == OTR_SQL_COMMENT || (kind == OTR_SQL_LITERAL && to == end))
@@ -121,11 +90,11 @@ static size_t take_comment(struct otr_slice in, size_t i, enum otr_sql_dialect d
 	size_t mark = i + 2, end = comment_mark(in, i + 2);
 
 	*kind = OTR_SQL_COMMENT;
-	if (otr_lower(at(in, mark)) == 'm' && at(in, mark + 1) == '!')
+	if (otr_lower(otr_sql_at(in, mark)) == 'm' && otr_sql_at(in, mark + 1) == '!')
 		mark++;
-	if (at(in, mark) != '!')
+	if (otr_sql_at(in, mark) != '!')
 		return end < in.len ? end + 2 : in.len;
-	for (mark++; mark < i + 10 && is_digit(at(in, mark)); mark++)
+	for (mark++; mark < i + 10 && otr_sql_is_digit(otr_sql_at(in, mark)); mark++)
 		;
 	if (reads_alike(in, mark, end, dialect))
 		return mark;
@@ -140,12 +109,12 @@ static size_t take_word(struct otr_slice in, size_t i, enum otr_sql_dialect dial
 	struct otr_slice text = in;
 	size_t from = i;
 
-	while (in_word(at(in, i)) && i < in.len)
+	while (otr_sql_in_word(otr_sql_at(in, i)) && i < in.len)
 		i++;
 	text = otr_slice_sub(in, from, i - from);
 	*kind = OTR_SQL_LITERAL;
 	if (text.len == 1 && memchr("nbx", otr_lower(text.data[0]), 3) &&
-	    (at(in, i) == '\'' || at(in, i) == '"'))
+	    (otr_sql_at(in, i) == '\'' || otr_sql_at(in, i) == '"'))
 		return string_end(in, i + 1, in.data[i], dialect);
 	if (!otr_slice_eq_nocase(text, OTR_SLICE("true")) &&
 	    !otr_slice_eq_nocase(text, OTR_SLICE("false")))
@@ -158,9 +127,9 @@ static size_t take_dollar(struct otr_slice in, size_t i, enum otr_sql_kind *kind
 {
 	size_t tag = i + 1;
 
-	while (in_word(at(in, tag)) && in.data[tag] != '$')
+	while (otr_sql_in_word(otr_sql_at(in, tag)) && in.data[tag] != '$')
 		tag++;
-	*kind = at(in, tag) == '$' ? OTR_SQL_LITERAL : OTR_SQL_OTHER;
+	*kind = otr_sql_at(in, tag) == '$' ? OTR_SQL_LITERAL : OTR_SQL_OTHER;
 	return *kind == OTR_SQL_LITERAL ? in.len : i + 1;
 }
 
@@ -168,28 +137,30 @@ static bool begins_line_comment(struct otr_slice in, size_t i)
 {
 	if (in.data[i] == '#')
 		return true;
-	return in.data[i] == '-' && at(in, i + 1) == '-' && (unsigned char)at(in, i + 2) <= ' ';
+	return in.data[i] == '-' && otr_sql_at(in, i + 1) == '-' &&
+	       (unsigned char)otr_sql_at(in, i + 2) <= ' ';
 }
 
 size_t otr_sql_lex_mysql(struct otr_slice in, size_t i, enum otr_sql_dialect dialect,
 			 enum otr_sql_kind *kind)
 {
-	char c = in.data[i], next = at(in, i + 1);
+	char c = in.data[i], next = otr_sql_at(in, i + 1);
 
 	*kind = OTR_SQL_SPACE;
-	if (is_space(c))
+	if (otr_sql_is_space(c))
 		return i + 1;
 	*kind = OTR_SQL_COMMENT;
 	if (begins_line_comment(in, i))
 		return line_end(in, i);
 	if (c == '/' && next == '*')
 		return take_comment(in, i, dialect, kind);
-	if (c == '*' && next == '/' && at(in, i + 2) != '*')
+	if (c == '*' && next == '/' && otr_sql_at(in, i + 2) != '*')
 		return i + 2;
 	*kind = OTR_SQL_LITERAL;
 	if (c == '*' && next == '/') /* the end of a comment, or '*' and the beginning of one */
 		return in.len;
-	if (begins_number(in, i) || ((c == '-' || c == '+') && begins_number(in, i + 1)))
+	if (otr_sql_begins_number(in, i) ||
+	    ((c == '-' || c == '+') && otr_sql_begins_number(in, i + 1)))
 		return otr_sql_number_end(in, i + (c == '-' || c == '+'));
 	if (c == '\'' || c == '"')
 		return string_end(in, i + 1, c, dialect);
@@ -197,7 +168,7 @@ size_t otr_sql_lex_mysql(struct otr_slice in, size_t i, enum otr_sql_dialect dia
 		return take_quoted_name(in, i, kind);
 	if (c == '$')
 		return take_dollar(in, i, kind);
-	if (begins_word(c))
+	if (otr_sql_begins_word(c))
 		return take_word(in, i, dialect, kind);
 	*kind = OTR_SQL_OTHER;
 	return i + 1;

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "agent/proto/side.h"
 #include "agent/resource/resource.h"
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/life.h"
@@ -158,17 +159,6 @@ static struct otr_exchange *make_exchange(struct otr_stitch *st, const struct ot
 	return ex;
 }
 
-static void unmap(struct otr_addr *addr)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	if (addr->family != AF_INET6 || memcmp(addr->ip, mapped, sizeof(mapped)) != 0)
-		return;
-	addr->family = AF_INET;
-	memmove(addr->ip, addr->ip + 12, 4);
-	memset(addr->ip + 4, 0, 12);
-}
-
 static void hold_attempt(struct otr_stitch *st, const struct otr_ev_failed *ev,
 			 const struct otr_addr *remote)
 {
@@ -199,7 +189,7 @@ void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev)
 	struct otr_addr remote = ev->remote;
 	struct otr_failed *at;
 
-	unmap(&remote);
+	otr_addr_unmap(&remote);
 	at = same_attempt(st, ev, &remote);
 	if (!at) {
 		hold_attempt(st, ev, &remote);
@@ -221,7 +211,7 @@ static void on_connected(struct otr_stitch *st, const struct otr_ev_conn *cn)
 {
 	struct otr_addr remote = cn->remote;
 
-	unmap(&remote);
+	otr_addr_unmap(&remote);
 	for (size_t i = 0; i < OTR_FAILED; i++) {
 		struct otr_failed *at = &st->failed[i];
 

@@ -19,6 +19,7 @@
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/proto/proto.h"
+#include "agent/proto/side.h"
 #include "agent/resource/resource.h"
 #include "agent/stream/conn.h"
 #include "agent/stream/feed.h"
@@ -175,18 +176,6 @@ static struct otr_conn *get(struct otr_streams *ss, const struct otr_event *ev)
 	return cn;
 }
 
-/* ::ffff:a.b.c.d is a.b.c.d. */
-static void unmap(struct otr_addr *addr)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	if (addr->family != AF_INET6 || memcmp(addr->ip, mapped, sizeof(mapped)))
-		return;
-	addr->family = AF_INET;
-	memmove(addr->ip, addr->ip + 12, 4);
-	memset(addr->ip + 4, 0, 12);
-}
-
 static bool is_reused(const struct otr_conn *cn, const struct otr_ev_conn *ev)
 {
 	const struct otr_ev_conn *was = &cn->facts;
@@ -213,8 +202,8 @@ static void on_open(struct otr_streams *ss, const struct otr_ev_conn *ev)
 	cn->known = true;
 	if (cn->facts.role == OTR_ROLE_UNKNOWN)
 		cn->facts.role = role;
-	unmap(&cn->facts.local);
-	unmap(&cn->facts.remote);
+	otr_addr_unmap(&cn->facts.local);
+	otr_addr_unmap(&cn->facts.remote);
 	ss->ops.open(ss->arg, &cn->facts);
 }
 
