@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # built.bats - the protections that compiler and linker add to the binaries.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
 	OTRACE=build/otrace LIBRARY=build/libotrace.so
 	machine=$(uname -m)
@@ -53,5 +55,7 @@ is_landing() { # FILE FUNCTION
 	hardened $LIBRARY
 	is_landing $LIBRARY send
 	is_landing $LIBRARY recvmsg
-	[ -z "$(nm -D --undefined-only $LIBRARY | grep -E '_chk(@|$)|__stack_chk' || true)" ]
+	nm -D --undefined-only $LIBRARY >"$BATS_TEST_TMPDIR/undefined"
+	grep -q . "$BATS_TEST_TMPDIR/undefined"
+	run ! grep -E '_chk(@|$)|__stack_chk' "$BATS_TEST_TMPDIR/undefined"
 }

@@ -57,7 +57,7 @@ no_secret() { run -1 grep -ai secret "$dir/spans"; }
 	done
 }
 
-@test "pipelines and a transaction, by each source: 1,015 commands, 1,015 spans, each with its own answer" {
+@test "pipelines and a transaction, by each source: 1,010 commands, 1,010 spans, each with its own answer" {
 	room_for_all
 	for source in --no-bpf --no-shim; do
 		opts=("$source")
