@@ -28,6 +28,7 @@
 #include "agent/config/settings.h"
 #include "agent/notseen.h"
 #include "agent/pace.h"
+#include "agent/proto/blank.h"
 #include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/session_procs.h"
@@ -130,7 +131,7 @@ static int placed(void *arg, const struct otr_event *ev)
 	struct otr_session *s = arg;
 
 	if (s->record)
-		otr_record_put(s->record, ev);
+		otr_record_put(s->record, otr_blanks_apply(s->blanks, ev));
 	otr_sinks_event(s->cfg.sinks, ev);
 	return 0;
 }
@@ -263,7 +264,8 @@ int otr_session_open(struct otr_session **out, const struct otr_session_config *
 	OTR_AUTO(otr_session_close) struct otr_session *s = calloc(1, sizeof(*s));
 	int rc = 0;
 
-	if (!s || otr_traced_set_new(&s->traced) || otr_merge_new(&s->merge, MERGE_BYTES)) {
+	if (!s || otr_traced_set_new(&s->traced) || otr_merge_new(&s->merge, MERGE_BYTES) ||
+	    otr_blanks_new(&s->blanks)) {
 		otr_err_set(err, "cannot begin a session: out of memory");
 		return -ENOMEM;
 	}
@@ -428,6 +430,7 @@ void otr_session_close(struct otr_session **sp)
 	otr_sources_close(&s->src);
 	otr_merge_free(&s->merge);
 	close_record(s);
+	otr_blanks_free(&s->blanks);
 	otr_traced_set_free(&s->traced);
 	free(s);
 }

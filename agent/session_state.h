@@ -16,6 +16,7 @@ struct otr_session {
 	struct otr_sources *src;
 	struct otr_merge *merge;
 	struct otr_record *record;
+	struct otr_blanks *blanks; /* for `record` */
 	struct otr_traced_set *traced;
 	struct otr_pace pace;
 	uint64_t seed;

@@ -208,5 +208,6 @@ const struct otr_proto_ops otr_mysql = {
 	.parse = parse,
 	.resync = resync,
 	.describe = otr_mysql_describe,
+	.blank = &otr_mysql_blank,
 	.unread = unread,
 };

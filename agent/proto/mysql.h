@@ -222,4 +222,7 @@ int otr_mysql_describe(const struct otr_side *side, const struct otr_msg *req,
 
 extern const struct otr_proto_ops otr_mysql;
 
+/* mysql_blank.c */
+extern const struct otr_blank_ops otr_mysql_blank;
+
 #endif /* OTR_MYSQL_H */

@@ -214,5 +214,6 @@ const struct otr_proto_ops otr_pgsql = {
 	.parse = parse,
 	.resync = resync,
 	.describe = otr_pgsql_describe,
+	.blank = &otr_pgsql_blank,
 	.unread = unread,
 };

@@ -157,4 +157,7 @@ int otr_pgsql_describe(const struct otr_side *side, const struct otr_msg *req,
 
 extern const struct otr_proto_ops otr_pgsql;
 
+/* pgsql_blank.c */
+extern const struct otr_blank_ops otr_pgsql_blank;
+
 #endif /* OTR_PGSQL_H */

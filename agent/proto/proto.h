@@ -21,6 +21,7 @@
 #include "agent/span/span.h"
 #include "bpf/event.h"
 
+struct otr_blank_ops;
 struct otr_side;
 struct otr_span_builder;
 
@@ -163,6 +164,10 @@ struct otr_proto_ops {
 	 * texts; `rsp` is NULL if no answer was seen. Returns 0 or -ENOMEM. */
 	int (*describe)(const struct otr_side *side, const struct otr_msg *req,
 			const struct otr_msg *rsp, struct otr_span_builder *sb);
+
+	/* Secrets of its logins that a recording may not hold (blank.h); NULL: none are sent in the
+	 * clear. */
+	const struct otr_blank_ops *blank;
 
 	/* Frees what `state` owns, not `state`. NULL when it owns nothing. */
 	void (*fini)(void *state);

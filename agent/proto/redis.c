@@ -154,4 +154,5 @@ const struct otr_proto_ops otr_redis = {
 	.parse = parse,
 	.resync = resync,
 	.describe = otr_redis_describe,
+	.blank = &otr_redis_blank,
 };

@@ -219,4 +219,7 @@ int otr_redis_describe(const struct otr_side *side, const struct otr_msg *req,
 
 extern const struct otr_proto_ops otr_redis;
 
+/* redis_blank.c */
+extern const struct otr_blank_ops otr_redis_blank;
+
 #endif /* OTR_REDIS_H */

@@ -14,18 +14,13 @@
 #include "agent/base/err.h"
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
-#include "agent/source/record_auth.h"
-#include "agent/source/record_redis.h"
 #include "bpf/event.h"
 
-#define BUFFER	  (256u << 10)
-#define BLANK_MAX (sizeof(struct otr_ev_data) + OTR_DATA_MAX)
+#define BUFFER (256u << 10)
 
 struct otr_record {
 	FILE *file;
 	int rc; /* the first error */
-	struct otr_record_auth auth;
-	uint64_t *copy; /* BLANK_MAX bytes: an event without its secrets */
 };
 
 static void put_bytes(struct otr_record *rec, const void *data, size_t len)
@@ -56,12 +51,8 @@ int otr_record_open(struct otr_record **out, const char *path, struct otr_err *e
 	if (fd < 0)
 		return fd;
 	rec = calloc(1, sizeof(*rec));
-	if (rec)
-		rec->copy = malloc(BLANK_MAX);
-	if (!rec || !rec->copy || start(rec, fd)) {
+	if (!rec || start(rec, fd)) {
 		otr_err_set(err, "cannot record to %s: out of memory", path);
-		if (rec)
-			free(rec->copy);
 		free(rec);
 		return -ENOMEM;
 	}
@@ -69,27 +60,10 @@ int otr_record_open(struct otr_record **out, const char *path, struct otr_err *e
 	return 0;
 }
 
-/* Blanks the secrets of `ev` in a copy, which is returned; `ev` itself, if it has none. */
-static const struct otr_event *without_secrets(struct otr_record *rec, const struct otr_event *ev)
-{
-	bool login = otr_record_auth_concerns(&rec->auth, ev);
-	bool redis = ev->kind == OTR_EV_DATA && otr_record_redis_concerns((const void *)ev);
-
-	if ((!login && !redis) || ev->size > BLANK_MAX)
-		return ev;
-	memcpy(rec->copy, ev, ev->size);
-	if (login)
-		otr_record_auth_blank(&rec->auth, (void *)rec->copy);
-	if (redis)
-		otr_record_redis_blank((void *)rec->copy);
-	return (const void *)rec->copy;
-}
-
 void otr_record_put(struct otr_record *rec, const struct otr_event *ev)
 {
 	static const char zero[8];
 
-	ev = without_secrets(rec, ev);
 	put_bytes(rec, ev, ev->size);
 	put_bytes(rec, zero, OTR_RECORD_PADDED(ev->size) - ev->size);
 }
@@ -104,7 +78,6 @@ int otr_record_close(struct otr_record **rp)
 	if (fclose(rec->file) && !rec->rc)
 		rec->rc = -errno;
 	rc = rec->rc;
-	free(rec->copy);
 	free(rec);
 	return rc;
 }

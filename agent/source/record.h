@@ -11,8 +11,8 @@
  *	+----------+--------+-------+-------+-------------------+ ...
  *
  * Records are those of bpf/event.h in the order in which merge.c released them, so that a
- * replay gives the same spans, byte for byte. Passwords of PostgreSQL logins are blanked
- * (record_auth.h). Little endian, as every machine we run on.
+ * replay gives the same spans, byte for byte. Whoever records has taken secrets out of them
+ * (agent/proto/blank.h). Little endian, as every machine we run on.
  */
 
 #include <stddef.h>

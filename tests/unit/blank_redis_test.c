@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record_redis_test.c - passwords in requests of Redis are blanked in a recording, other bytes are
+/* blank_redis_test.c - passwords in requests of Redis are blanked in a recording, other bytes are
  * not. */
 
 #include <setjmp.h>
@@ -12,7 +12,8 @@
 #include <cmocka.h>
 
 #include "agent/base/own.h"
-#include "agent/source/record_redis.h"
+#include "agent/proto/blank.h"
+#include "agent/proto/redis.h"
 #include "bpf/event.h"
 
 union slot {
@@ -55,8 +56,8 @@ static void passwords_are_blanked(void **state)
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(texts); i++) {
 		for (uint32_t cap = 0; cap <= strlen(texts[i]); cap++) {
 			make(&s, texts[i], cap);
-			if (otr_record_redis_concerns(&s.data))
-				otr_record_redis_blank(&s.data);
+			if (otr_redis_blank.concerns(NULL, &s.data.hdr))
+				otr_redis_blank.blank(NULL, &s.data.hdr);
 			if (holds(&s, "SECRE") || holds(&s, "CRET"))
 				fail_msg("text %zu, %u bytes of it: a secret stays", i, cap);
 		}
@@ -79,8 +80,8 @@ static void other_requests_are_unchanged(void **state)
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(texts); i++) {
 		make(&s, texts[i], (uint32_t)strlen(texts[i]));
 		was = s;
-		if (otr_record_redis_concerns(&s.data))
-			otr_record_redis_blank(&s.data);
+		if (otr_redis_blank.concerns(NULL, &s.data.hdr))
+			otr_redis_blank.blank(NULL, &s.data.hdr);
 		assert_memory_equal(&s, &was, sizeof(s));
 	}
 }
@@ -92,5 +93,5 @@ int main(void)
 		cmocka_unit_test(other_requests_are_unchanged),
 	};
 
-	return cmocka_run_group_tests_name("record_redis", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("blank_redis", tests, NULL, NULL);
 }

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record_mysql.c - blanks MySQL logins: MySQL 8.4 Source Code Documentation, "Connection Phase" and
- * "COM_CHANGE_USER".
+ * mysql_blank.c - blanks the secrets of MySQL logins in a recording.
+ *
+ *	server | version | challenge | .. | challenge |		->  | version | 0 0 .. | .. | 0 0 .. |
+ *	client | flags | user | response | database | rest |	->  | flags | user | 0 0 .. | database | 0 0 .. |
+ *	either | what follows, up to OK or an error |		->  | first byte of the server's | 0 0 .. |
+ *
+ * Lengths, flags and the database stay, so that a replay parses the same packets and makes the same
+ * spans. A connection is followed from its greeting, or from a login inside TLS, for its life,
+ * since COM_CHANGE_USER is a login as well. The tail that OTR_EV_RUN keeps is blanked, too.
  */
-
-#include "agent/source/record_mysql.h"
 
 #include <string.h>
 
+#include "agent/proto/blank.h"
+#include "agent/proto/mysql.h"
 #include "bpf/event.h"
 
 #define HEAD	    4
@@ -30,6 +37,35 @@ enum field {
 	FIELD_DB,
 	FIELD_REST,   /* all is blanked */
 	FIELD_ANSWER, /* all but the first byte is blanked, unless that says OK or error */
+};
+
+#define ROWS 128 /* directions at once; then the oldest one is forgotten */
+
+/* One direction of a connection. */
+struct row {
+	uint64_t conn; /* 0: free */
+	uint8_t layer;
+	uint8_t dir;
+	bool server;	/* the server sends in this direction */
+	bool login;	/* packets belong to a login */
+	bool blanked;	/* bytes up to `end` are blanked */
+	uint8_t n_head; /* how many bytes of a packet's head are in `head` */
+	uint8_t head[4];
+	uint8_t field; /* of the packet */
+	uint8_t code;  /* first byte of the packet */
+	bool has_db;
+	uint32_t flags; /* of a login */
+	uint32_t at;	/* offset in the field */
+	uint32_t size;	/* of the response */
+	uint32_t left;	/* bytes of the body that follow */
+	uint32_t pos;	/* the position of the next byte; the low half is enough */
+	uint32_t end;	/* the position behind the last blanked byte */
+};
+
+/* Begins zeroed. */
+struct followed {
+	struct row rows[ROWS];
+	uint32_t next; /* the row that is used again when all are taken */
 };
 
 static uint32_t u24(const __u8 *p)
@@ -63,35 +99,35 @@ static bool is_change(const struct otr_ev_data *ev)
 	       u24(ev->data) + HEAD == ev->moved && ev->moved < 4096;
 }
 
-static struct otr_record_mysql_row *row_of(struct otr_record_mysql *my, uint64_t conn,
-					   uint8_t layer, uint8_t dir)
+static struct row *row_of(struct followed *my, uint64_t conn, uint8_t layer, uint8_t dir)
 {
-	struct otr_record_mysql_row *row = my->rows;
+	struct row *row = my->rows;
 
-	for (; conn && row < my->rows + OTR_RECORD_MYSQL; row++)
+	for (; conn && row < my->rows + ROWS; row++)
 		if (row->conn == conn && row->layer == layer && row->dir == dir)
 			return row;
 	return NULL;
 }
 
-static struct otr_record_mysql_row *new_row(struct otr_record_mysql *my,
-					    const struct otr_ev_data *ev, uint8_t dir, bool server)
+static struct row *new_row(struct followed *my, const struct otr_ev_data *ev, uint8_t dir,
+			   bool server)
 {
-	struct otr_record_mysql_row *row = row_of(my, ev->hdr.conn, ev->layer, dir);
+	struct row *row = row_of(my, ev->hdr.conn, ev->layer, dir);
 
 	if (!row)
-		row = &my->rows[my->next++ % OTR_RECORD_MYSQL];
-	*row = (struct otr_record_mysql_row){.conn = ev->hdr.conn,
-					     .layer = ev->layer,
-					     .dir = dir,
-					     .server = server,
-					     .login = true,
-					     .pos = (uint32_t)ev->pos};
+		row = &my->rows[my->next++ % ROWS];
+	*row = (struct row){.conn = ev->hdr.conn,
+			    .layer = ev->layer,
+			    .dir = dir,
+			    .server = server,
+			    .login = true,
+			    .pos = (uint32_t)ev->pos};
 	return row;
 }
 
-bool otr_record_mysql_concerns(struct otr_record_mysql *my, const struct otr_event *ev)
+static bool concerns(void *state, const struct otr_event *ev)
 {
+	struct followed *my = state;
 	const struct otr_ev_data *data = (const void *)ev;
 	const struct otr_ev_run *run = (const void *)ev;
 
@@ -101,21 +137,21 @@ bool otr_record_mysql_concerns(struct otr_record_mysql *my, const struct otr_eve
 	if (ev->kind == OTR_EV_RUN)
 		return row_of(my, ev->conn, run->layer, run->dir);
 	if (ev->kind == OTR_EV_CONN_CLOSE)
-		for (int i = 0; i < OTR_RECORD_MYSQL; i++)
+		for (int i = 0; i < ROWS; i++)
 			if (my->rows[i].conn == ev->conn)
 				my->rows[i].conn = 0;
 	return false;
 }
 
 /* Goes on with the next field. */
-static void next_field(struct otr_record_mysql_row *row, enum field field)
+static void next_field(struct row *row, enum field field)
 {
 	row->field = (uint8_t)field;
 	row->at = 0;
 }
 
 /* The field that a body begins with. */
-static enum field first_field(const struct otr_record_mysql_row *row)
+static enum field first_field(const struct row *row)
 {
 	if (row->server)
 		return !row->login ? FIELD_ALL : row->head[3] ? FIELD_ANSWER : FIELD_VERSION;
@@ -126,7 +162,7 @@ static enum field first_field(const struct otr_record_mysql_row *row)
 	return row->head[3] <= 2 && !row->flags ? FIELD_FIXED : FIELD_REST;
 }
 
-static void take_fixed(struct otr_record_mysql_row *row, __u8 byte)
+static void take_fixed(struct row *row, __u8 byte)
 {
 	if (row->at < 4)
 		row->flags |= (uint32_t)byte << 8 * row->at;
@@ -136,7 +172,7 @@ static void take_fixed(struct otr_record_mysql_row *row, __u8 byte)
 
 /* The response begins: it says how long it is, unless it is of an old kind, behind which nothing is
  * kept. */
-static void end_user(struct otr_record_mysql_row *row)
+static void end_user(struct row *row)
 {
 	bool change = !row->head[3];
 
@@ -146,7 +182,7 @@ static void end_user(struct otr_record_mysql_row *row)
 		   change || (row->flags & (CAN_SECURE | CAN_LENENC)) ? FIELD_SIZE : FIELD_REST);
 }
 
-static void take_size(struct otr_record_mysql_row *row, __u8 byte)
+static void take_size(struct row *row, __u8 byte)
 {
 	if (byte > 250 && row->head[3]) { /* longer responses: nothing behind them is kept */
 		next_field(row, FIELD_REST);
@@ -157,7 +193,7 @@ static void take_size(struct otr_record_mysql_row *row, __u8 byte)
 }
 
 /* Is the byte kept? Goes on to the next field behind it. */
-static bool keeps(struct otr_record_mysql_row *row, __u8 byte)
+static bool keeps(struct row *row, __u8 byte)
 {
 	uint32_t at = row->at;
 
@@ -200,9 +236,9 @@ static bool keeps(struct otr_record_mysql_row *row, __u8 byte)
 }
 
 /* The first byte of a body is there. */
-static void begin_body(struct otr_record_mysql *my, struct otr_record_mysql_row *row, __u8 byte)
+static void begin_body(struct followed *my, struct row *row, __u8 byte)
 {
-	struct otr_record_mysql_row *other = row_of(my, row->conn, row->layer, !row->dir);
+	struct row *other = row_of(my, row->conn, row->layer, !row->dir);
 
 	row->code = byte;
 	if (!row->server && !row->head[3])
@@ -224,9 +260,9 @@ static void begin_body(struct otr_record_mysql *my, struct otr_record_mysql_row 
 	}
 }
 
-static void end_packet(struct otr_record_mysql *my, struct otr_record_mysql_row *row)
+static void end_packet(struct followed *my, struct row *row)
 {
-	struct otr_record_mysql_row *other = row_of(my, row->conn, row->layer, !row->dir);
+	struct row *other = row_of(my, row->conn, row->layer, !row->dir);
 
 	row->n_head = 0;
 	if (!row->server || row->field != FIELD_ANSWER || (row->code && row->code != 0xff))
@@ -236,8 +272,7 @@ static void end_packet(struct otr_record_mysql *my, struct otr_record_mysql_row 
 		other->login = false;
 }
 
-static void take_body(struct otr_record_mysql *my, struct otr_record_mysql_row *row, __u8 *byte,
-		      uint32_t pos)
+static void take_body(struct followed *my, struct row *row, __u8 *byte, uint32_t pos)
 {
 	bool first = row->field == FIELD_ALL && row->at == UINT32_MAX;
 
@@ -252,8 +287,7 @@ static void take_body(struct otr_record_mysql *my, struct otr_record_mysql_row *
 		end_packet(my, row);
 }
 
-static void take_byte(struct otr_record_mysql *my, struct otr_record_mysql_row *row, __u8 *byte,
-		      uint32_t pos)
+static void take_byte(struct followed *my, struct row *row, __u8 *byte, uint32_t pos)
 {
 	if (row->left) {
 		take_body(my, row, byte, pos);
@@ -270,7 +304,7 @@ static void take_byte(struct otr_record_mysql *my, struct otr_record_mysql_row *
 }
 
 /* Steps over bytes that were moved and not copied. */
-static void take_gap(struct otr_record_mysql *my, struct otr_record_mysql_row *row, uint64_t n)
+static void take_gap(struct followed *my, struct row *row, uint64_t n)
 {
 	if (!n)
 		return;
@@ -284,8 +318,7 @@ static void take_gap(struct otr_record_mysql *my, struct otr_record_mysql_row *r
 		end_packet(my, row);
 }
 
-static void take_data(struct otr_record_mysql *my, struct otr_record_mysql_row *row,
-		      struct otr_ev_data *ev)
+static void take_data(struct followed *my, struct row *row, struct otr_ev_data *ev)
 {
 	if (row->pos != (uint32_t)ev->pos)
 		row->n_head = 0, row->left = 0; /* bytes are missing */
@@ -296,15 +329,14 @@ static void take_data(struct otr_record_mysql *my, struct otr_record_mysql_row *
 }
 
 /* Begins to follow a connection; `server`: the record is the server's. */
-static struct otr_record_mysql_row *follow(struct otr_record_mysql *my,
-					   const struct otr_ev_data *ev, bool server)
+static struct row *follow(struct followed *my, const struct otr_ev_data *ev, bool server)
 {
 	new_row(my, ev, !ev->dir, !server);
 	return new_row(my, ev, ev->dir, server);
 }
 
 /* A run ends 8 bytes after its tail begins. */
-static void blank_tail(const struct otr_record_mysql_row *row, struct otr_ev_run *run)
+static void blank_tail(const struct row *row, struct otr_ev_run *run)
 {
 	uint32_t tail = (uint32_t)(run->pos + run->bytes - sizeof(run->tail));
 
@@ -312,11 +344,12 @@ static void blank_tail(const struct otr_record_mysql_row *row, struct otr_ev_run
 		memset(run->tail, 0, sizeof(run->tail));
 }
 
-void otr_record_mysql_blank(struct otr_record_mysql *my, struct otr_event *hdr)
+static void blank(void *state, struct otr_event *hdr)
 {
+	struct followed *my = state;
 	struct otr_ev_data *ev = (void *)hdr;
 	struct otr_ev_run *run = (void *)hdr;
-	struct otr_record_mysql_row *row;
+	struct row *row;
 
 	if (hdr->kind == OTR_EV_RUN) {
 		blank_tail(row_of(my, hdr->conn, run->layer, run->dir), run);
@@ -330,3 +363,9 @@ void otr_record_mysql_blank(struct otr_record_mysql *my, struct otr_event *hdr)
 	if (row)
 		take_data(my, row, ev);
 }
+
+const struct otr_blank_ops otr_mysql_blank = {
+	.state_size = sizeof(struct followed),
+	.concerns = concerns,
+	.blank = blank,
+};

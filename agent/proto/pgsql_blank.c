@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record_auth.c - blanks logins; here PostgreSQL's: messages of the manual of version 17, section
- * 55.7.
+ * pgsql_blank.c - blanks the secrets of PostgreSQL logins in a recording: messages of the manual of
+ * version 17, section 55.7.
+ *
+ *	client | 'p' | length | password, md5 hash, SCRAM |  ->  | 'p' | length | 0 0 .. |
+ *	server | 'R' | length | code | salt, SCRAM |  ->  | 'R' | length | code | 0 0 .. |
+ *	server | 'K' | length | key to cancel with |	     ->  | 'K' | length | 0 0 .. |
+ *
+ * Types and lengths stay, so that a replay parses the same messages and makes the same spans. A
+ * connection is followed from its StartupMessage to ReadyForQuery, however its bytes are cut into
+ * records. Where the beginning of a login was not seen, a record that begins with such a message
+ * is recognised by its length. The tail that OTR_EV_RUN keeps is blanked as well.
  */
-
-#include "agent/source/record_auth.h"
 
 #include <string.h>
 
+#include "agent/proto/blank.h"
+#include "agent/proto/pgsql.h"
 #include "bpf/event.h"
 
 #define HEAD	     5
@@ -15,6 +24,29 @@
 #define STARTUP_MAX  10000u
 #define MESSAGE_MAX  (1u << 20)
 #define PASSWORD_MAX 65536u
+
+#define LOGINS 128 /* directions at once; then the oldest one is forgotten */
+
+/* One direction of a login. */
+struct login {
+	uint64_t conn; /* 0: free */
+	uint8_t layer;
+	uint8_t dir;
+	bool server;	/* the server sends in this direction */
+	bool over;	/* the login is over; late records of runs may follow */
+	bool blanked;	/* bytes up to `end` are blanked */
+	uint8_t n_head; /* how many bytes of a message's head are in `head` */
+	char head[9];	/* type, length, code */
+	uint32_t left;	/* bytes of the body that follow */
+	uint32_t pos;	/* the position of the next byte; the low half is enough */
+	uint32_t end;	/* the position behind the last blanked byte */
+};
+
+/* Begins zeroed. */
+struct logins {
+	struct login rows[LOGINS];
+	uint32_t next; /* the row that is used again when all are taken */
+};
 
 static uint32_t u32(const void *at)
 {
@@ -52,63 +84,55 @@ static bool is_lone_secret(const struct otr_ev_data *ev)
 	return ev->data[0] == 'p' || code == 5 || code == 8 || code == 11 || code == 12;
 }
 
-static struct otr_record_login *row_of(struct otr_record_auth *auth, uint64_t conn, uint8_t layer,
-				       uint8_t dir)
+static struct login *row_of(struct logins *all, uint64_t conn, uint8_t layer, uint8_t dir)
 {
-	struct otr_record_login *row = auth->logins;
+	struct login *row = all->rows;
 
-	for (; conn && row < auth->logins + OTR_RECORD_LOGINS; row++)
+	for (; conn && row < all->rows + LOGINS; row++)
 		if (row->conn == conn && row->layer == layer && row->dir == dir)
 			return row;
 	return NULL;
 }
 
-static struct otr_record_login *new_row(struct otr_record_auth *auth, const struct otr_ev_data *ev,
-					uint8_t dir)
+static struct login *new_row(struct logins *all, const struct otr_ev_data *ev, uint8_t dir)
 {
-	struct otr_record_login *row = row_of(auth, ev->hdr.conn, ev->layer, dir);
+	struct login *row = row_of(all, ev->hdr.conn, ev->layer, dir);
 
 	if (!row)
-		row = &auth->logins[auth->next++ % OTR_RECORD_LOGINS];
-	*row = (struct otr_record_login){.conn = ev->hdr.conn,
-					 .layer = ev->layer,
-					 .dir = dir,
-					 .server = dir != ev->dir,
-					 .pos = (uint32_t)ev->pos};
+		row = &all->rows[all->next++ % LOGINS];
+	*row = (struct login){.conn = ev->hdr.conn,
+			      .layer = ev->layer,
+			      .dir = dir,
+			      .server = dir != ev->dir,
+			      .pos = (uint32_t)ev->pos};
 	return row;
 }
 
-static void forget(struct otr_record_auth *auth, uint64_t conn)
+static void forget(struct logins *all, uint64_t conn)
 {
-	for (int i = 0; i < OTR_RECORD_LOGINS; i++)
-		if (auth->logins[i].conn == conn)
-			auth->logins[i].conn = 0;
+	for (int i = 0; i < LOGINS; i++)
+		if (all->rows[i].conn == conn)
+			all->rows[i].conn = 0;
 }
 
-static bool concerns(struct otr_record_auth *auth, const struct otr_event *ev)
+static bool concerns(void *state, const struct otr_event *ev)
 {
+	struct logins *all = state;
 	const struct otr_ev_data *data = (const void *)ev;
 	const struct otr_ev_run *run = (const void *)ev;
 
 	if (ev->kind == OTR_EV_DATA)
 		return is_startup(data) || is_cancel(data) || is_lone_secret(data) ||
-		       row_of(auth, ev->conn, data->layer, data->dir);
+		       row_of(all, ev->conn, data->layer, data->dir);
 	if (ev->kind == OTR_EV_RUN)
-		return row_of(auth, ev->conn, run->layer, run->dir);
+		return row_of(all, ev->conn, run->layer, run->dir);
 	if (ev->kind == OTR_EV_CONN_CLOSE)
-		forget(auth, ev->conn);
+		forget(all, ev->conn);
 	return false;
 }
 
-bool otr_record_auth_concerns(struct otr_record_auth *auth, const struct otr_event *ev)
-{
-	bool postgres = concerns(auth, ev), mysql = otr_record_mysql_concerns(&auth->mysql, ev);
-
-	return postgres || mysql;
-}
-
 /* A run ends 8 bytes after its tail begins. */
-static void blank_tail(const struct otr_record_login *row, struct otr_ev_run *run)
+static void blank_tail(const struct login *row, struct otr_ev_run *run)
 {
 	uint32_t tail = (uint32_t)(run->pos + run->bytes - sizeof(run->tail));
 
@@ -116,27 +140,27 @@ static void blank_tail(const struct otr_record_login *row, struct otr_ev_run *ru
 		memset(run->tail, 0, sizeof(run->tail));
 }
 
-static void blank_rest(struct otr_record_auth *auth, struct otr_ev_data *ev, uint32_t from)
+static void blank_rest(struct logins *all, struct otr_ev_data *ev, uint32_t from)
 {
-	struct otr_record_login *row = new_row(auth, ev, ev->dir);
+	struct login *row = new_row(all, ev, ev->dir);
 
 	memset(ev->data + from, 0, ev->cap - from);
 	row->over = row->blanked = true;
 	row->end = (uint32_t)(ev->pos + ev->moved);
 }
 
-static uint8_t head_size(const struct otr_record_login *row)
+static uint8_t head_size(const struct login *row)
 {
 	return row->server && row->head[0] == 'R' ? AUTH_HEAD : HEAD;
 }
 
-static bool is_secret(const struct otr_record_login *row)
+static bool is_secret(const struct login *row)
 {
 	return row->server ? row->head[0] == 'R' || row->head[0] == 'K' : row->head[0] == 'p';
 }
 
 /* The head is whole: it says how much follows. */
-static void begin_body(struct otr_record_login *row)
+static void begin_body(struct login *row)
 {
 	uint32_t len = u32(row->head + 1), in_head = head_size(row) - 1;
 
@@ -146,13 +170,13 @@ static void begin_body(struct otr_record_login *row)
 		row->left = len - in_head;
 }
 
-static void end_message(struct otr_record_login *row)
+static void end_message(struct login *row)
 {
 	row->over |= row->server && row->head[0] == 'Z';
 	row->n_head = 0;
 }
 
-static void take_byte(struct otr_record_login *row, __u8 *byte, uint32_t pos)
+static void take_byte(struct login *row, __u8 *byte, uint32_t pos)
 {
 	if (row->left) {
 		if (is_secret(row)) {
@@ -172,7 +196,7 @@ static void take_byte(struct otr_record_login *row, __u8 *byte, uint32_t pos)
 }
 
 /* Steps over bytes that were moved and not copied. */
-static void take_gap(struct otr_record_login *row, uint64_t n)
+static void take_gap(struct login *row, uint64_t n)
 {
 	if (n > row->left || (n && row->n_head && !row->left)) {
 		row->n_head = 0;
@@ -184,7 +208,7 @@ static void take_gap(struct otr_record_login *row, uint64_t n)
 	}
 }
 
-static void take_data(struct otr_record_login *row, struct otr_ev_data *ev)
+static void take_data(struct login *row, struct otr_ev_data *ev)
 {
 	if (row->pos != (uint32_t)ev->pos)
 		row->n_head = 0, row->left = 0; /* bytes are missing */
@@ -195,56 +219,55 @@ static void take_data(struct otr_record_login *row, struct otr_ev_data *ev)
 }
 
 /* The messages of the client follow the StartupMessage; those of the server begin at once. */
-static void begin(struct otr_record_auth *auth, struct otr_ev_data *ev)
+static void begin(struct logins *all, struct otr_ev_data *ev)
 {
-	struct otr_record_login *client;
+	struct login *client;
 
 	if (!ev->hdr.conn)
 		return;
-	new_row(auth, ev, !ev->dir);
-	client = new_row(auth, ev, ev->dir);
+	new_row(all, ev, !ev->dir);
+	client = new_row(all, ev, ev->dir);
 	client->n_head = HEAD;
 	client->left = u32(ev->data);
 	take_data(client, ev);
 }
 
-static void end_login(struct otr_record_auth *auth, const struct otr_record_login *server)
+static void end_login(struct logins *all, const struct login *server)
 {
-	struct otr_record_login *client = row_of(auth, server->conn, server->layer, !server->dir);
+	struct login *client = row_of(all, server->conn, server->layer, !server->dir);
 
 	if (client)
 		client->over = true;
 }
 
-static void blank(struct otr_record_auth *auth, struct otr_event *hdr)
+static void blank(void *state, struct otr_event *hdr)
 {
+	struct logins *all = state;
 	struct otr_ev_data *ev = (void *)hdr;
 	struct otr_ev_run *run = (void *)hdr;
-	struct otr_record_login *row;
+	struct login *row;
 
 	if (hdr->kind == OTR_EV_RUN) {
-		row = row_of(auth, hdr->conn, run->layer, run->dir);
+		row = row_of(all, hdr->conn, run->layer, run->dir);
 		if (row)
 			blank_tail(row, run);
 		return;
 	}
-	row = row_of(auth, hdr->conn, ev->layer, ev->dir);
+	row = row_of(all, hdr->conn, ev->layer, ev->dir);
 	if (is_startup(ev))
-		begin(auth, ev);
+		begin(all, ev);
 	else if (is_cancel(ev))
-		blank_rest(auth, ev, 12);
+		blank_rest(all, ev, 12);
 	else if (row && !row->over)
 		take_data(row, ev);
 	else if (is_lone_secret(ev))
-		blank_rest(auth, ev, ev->data[0] == 'p' ? HEAD : AUTH_HEAD);
+		blank_rest(all, ev, ev->data[0] == 'p' ? HEAD : AUTH_HEAD);
 	if (row && row->server && row->over)
-		end_login(auth, row);
+		end_login(all, row);
 }
 
-void otr_record_auth_blank(struct otr_record_auth *auth, struct otr_event *hdr)
-{
-	if (concerns(auth, hdr))
-		blank(auth, hdr);
-	if (otr_record_mysql_concerns(&auth->mysql, hdr))
-		otr_record_mysql_blank(&auth->mysql, hdr);
-}
+const struct otr_blank_ops otr_pgsql_blank = {
+	.state_size = sizeof(struct logins),
+	.concerns = concerns,
+	.blank = blank,
+};

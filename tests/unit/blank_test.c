@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * record_auth_test.c - logins of PostgreSQL and MySQL, cut into records in every way, leave no
+ * blank_test.c - logins of PostgreSQL and MySQL, cut into records in every way, leave no
  * secret in a recording; other bytes are unchanged.
  */
 
@@ -13,7 +13,8 @@
 
 #include <cmocka.h>
 
-#include "agent/source/record_auth.h"
+#include "agent/base/own.h"
+#include "agent/proto/blank.h"
 #include "bpf/event.h"
 
 union slot {
@@ -47,15 +48,27 @@ static void make(union slot *s, enum otr_dir dir, uint64_t pos, const char *data
 	memcpy(s->data.data, data, len);
 }
 
-static void give(struct otr_record_auth *auth, union slot *s)
+static struct otr_blanks *begin(void)
 {
-	if (otr_record_auth_concerns(auth, &s->data.hdr))
-		otr_record_auth_blank(auth, &s->data.hdr);
+	struct otr_blanks *blanks;
+
+	assert_int_equal(otr_blanks_new(&blanks), 0);
+	return blanks;
+}
+
+static void give(struct otr_blanks *blanks, union slot *s)
+{
+	const struct otr_event *out;
+
+	s->data.hdr.size = s->data.hdr.kind == OTR_EV_DATA ? sizeof(*s) : sizeof(struct otr_ev_run);
+	out = otr_blanks_apply(blanks, &s->data.hdr);
+	if (out != &s->data.hdr)
+		memcpy(s, out, s->data.hdr.size);
 }
 
 /* Gives `data` in records of `step` bytes; joins what is left of it. */
-static void in_pieces(struct otr_record_auth *auth, enum otr_dir dir, uint64_t pos,
-		      const char *data, uint32_t len, uint32_t step, char *left)
+static void in_pieces(struct otr_blanks *blanks, enum otr_dir dir, uint64_t pos, const char *data,
+		      uint32_t len, uint32_t step, char *left)
 {
 	union slot s;
 	uint32_t n;
@@ -63,7 +76,7 @@ static void in_pieces(struct otr_record_auth *auth, enum otr_dir dir, uint64_t p
 	for (uint32_t i = 0; i < len; i += n) {
 		n = len - i < step ? len - i : step;
 		make(&s, dir, pos + i, data + i, n);
-		give(auth, &s);
+		give(blanks, &s);
 		memcpy(left + i, s.data.data, n);
 	}
 }
@@ -81,46 +94,46 @@ static void every_cut(void **state)
 
 	(void)state;
 	for (uint32_t step = 1; step < 80; step++) {
-		struct otr_record_auth auth = {0};
+		OTR_AUTO(otr_blanks_free) struct otr_blanks *blanks = begin();
 		uint32_t n = sizeof(password) - 1, m = sizeof(server) - 1;
 
 		make(&s, OTR_DIR_OUT, 0, startup, at);
-		give(&auth, &s);
+		give(blanks, &s);
 		assert_memory_equal(s.data.data, startup, at);
-		in_pieces(&auth, OTR_DIR_OUT, at, password, n, step, left);
+		in_pieces(blanks, OTR_DIR_OUT, at, password, n, step, left);
 		assert_memory_equal(left, "p\0\0\0\x0d\0\0\0\0\0\0\0\0\0\0", n);
-		in_pieces(&auth, OTR_DIR_IN, 1, server, m, step, left);
+		in_pieces(blanks, OTR_DIR_IN, 1, server, m, step, left);
 		assert_false(has(left, m, "SALT") || has(left, m, "SECR"));
 		assert_true(has(left, m, "hello")); /* the login is over */
-		in_pieces(&auth, OTR_DIR_OUT, at + n, query, sizeof(query), step, left);
+		in_pieces(blanks, OTR_DIR_OUT, at + n, query, sizeof(query), step, left);
 		assert_memory_equal(left, query, sizeof(query));
 	}
 }
 
 static void a_beginning_not_seen(void **state)
 {
-	struct otr_record_auth auth = {0};
+	OTR_AUTO(otr_blanks_free) struct otr_blanks *blanks = begin();
 	union slot s;
 
 	(void)state;
 	make(&s, OTR_DIR_OUT, 9, password, sizeof(password) - 1);
-	give(&auth, &s);
+	give(blanks, &s);
 	assert_false(has(s.bytes, sizeof(s), "SECRET"));
 	make(&s, OTR_DIR_IN, 9, server, 13);
-	give(&auth, &s);
+	give(blanks, &s);
 	assert_false(has(s.bytes, sizeof(s), "SALT"));
 	make(&s, OTR_DIR_OUT, 0,
 	     "\0\0\0\x10\4\xd2\x16\x2e"
 	     "1234KEY!",
 	     16);
-	give(&auth, &s);
+	give(blanks, &s);
 	assert_false(has(s.bytes, sizeof(s), "KEY!"));
 	make(&s, OTR_DIR_OUT, 9, "plain text that begins with a p", 31);
-	give(&auth, &s);
+	give(blanks, &s);
 	assert_true(has(s.bytes, sizeof(s), "plain text that begins with a p"));
 }
 
-static void tail_of_a_run(struct otr_record_auth *auth, uint64_t bytes, bool blank)
+static void tail_of_a_run(struct otr_blanks *blanks, uint64_t bytes, bool blank)
 {
 	union slot s = {.run = {.hdr = {.kind = OTR_EV_RUN, .conn = 7},
 				.pos = 0,
@@ -128,22 +141,22 @@ static void tail_of_a_run(struct otr_record_auth *auth, uint64_t bytes, bool bla
 				.dir = OTR_DIR_OUT,
 				.tail = {'S', 'E', 'C', 'R', 'E', 'T', 'p', 'w'}}};
 
-	give(auth, &s);
+	give(blanks, &s);
 	assert_int_equal(has(s.bytes, sizeof(s.run), "SECRETpw"), !blank);
 }
 
 static void tails_of_runs(void **state)
 {
 	const uint32_t at = sizeof(startup), n = sizeof(password) - 1;
-	struct otr_record_auth auth = {0};
+	OTR_AUTO(otr_blanks_free) struct otr_blanks *blanks = begin();
 	char left[64];
 
 	(void)state;
-	tail_of_a_run(&auth, at + n, false);
-	in_pieces(&auth, OTR_DIR_OUT, 0, startup, at, at, left);
-	in_pieces(&auth, OTR_DIR_OUT, at, password, n, n, left);
-	tail_of_a_run(&auth, at + n, true);
-	tail_of_a_run(&auth, at + n + 100, false);
+	tail_of_a_run(blanks, at + n, false);
+	in_pieces(blanks, OTR_DIR_OUT, 0, startup, at, at, left);
+	in_pieces(blanks, OTR_DIR_OUT, at, password, n, n, left);
+	tail_of_a_run(blanks, at + n, true);
+	tail_of_a_run(blanks, at + n + 100, false);
 }
 
 #define GREETING                                                                     \
@@ -171,23 +184,23 @@ static void mysql_cuts(void **state)
 
 	(void)state;
 	for (uint32_t step = 4; step < 80; step++) {
-		struct otr_record_auth auth = {0};
+		OTR_AUTO(otr_blanks_free) struct otr_blanks *blanks = begin();
 		uint64_t out = n_login;
 
-		in_pieces(&auth, OTR_DIR_IN, 0, greeting, n_greeting, step, left);
+		in_pieces(blanks, OTR_DIR_IN, 0, greeting, n_greeting, step, left);
 		assert_false(has(left, n_greeting, "SALT"));
 		assert_true(has(left, n_greeting, "8.0.36"));
-		in_pieces(&auth, OTR_DIR_OUT, 0, login, n_login, step, left);
+		in_pieces(blanks, OTR_DIR_OUT, 0, login, n_login, step, left);
 		assert_false(has(left, n_login, "SECR"));
 		assert_true(has(left, n_login, "joe") && has(left, n_login, "shop"));
-		in_pieces(&auth, OTR_DIR_IN, n_greeting, way, 16, step, left);
+		in_pieces(blanks, OTR_DIR_IN, n_greeting, way, 16, step, left);
 		assert_memory_equal(left, "\x0c\0\0\2\xfe\0\0\0\0", 9);
-		in_pieces(&auth, OTR_DIR_OUT, out, way + 16, 14, step, left);
+		in_pieces(blanks, OTR_DIR_OUT, out, way + 16, 14, step, left);
 		assert_memory_equal(left, "\x0a\0\0\3\0\0\0\0\0\0\0\0\0\0", 14);
-		in_pieces(&auth, OTR_DIR_IN, n_greeting + 16, way + 30, 11, step, left);
+		in_pieces(blanks, OTR_DIR_IN, n_greeting + 16, way + 30, 11, step, left);
 		assert_memory_equal(left, way + 30, 11);
 		out += 14;
-		in_pieces(&auth, OTR_DIR_OUT, out, login + n_login, sizeof(login) - n_login, step,
+		in_pieces(blanks, OTR_DIR_OUT, out, login + n_login, sizeof(login) - n_login, step,
 			  left);
 		assert_true(has(left, sizeof(login) - n_login, "SELECT 1"));
 		assert_false(has(left, sizeof(login) - n_login, "SECRET"));
@@ -200,11 +213,11 @@ static void not_mysql(void **state)
 {
 	static const char bytes[] =
 		"\x30\0\0\0\x09 no greeting, with a NUL \0 and a SECRET behind it";
-	struct otr_record_auth auth = {0};
+	OTR_AUTO(otr_blanks_free) struct otr_blanks *blanks = begin();
 	char left[128];
 
 	(void)state;
-	in_pieces(&auth, OTR_DIR_IN, 0, bytes, sizeof(bytes), 4, left);
+	in_pieces(blanks, OTR_DIR_IN, 0, bytes, sizeof(bytes), 4, left);
 	assert_memory_equal(left, bytes, sizeof(bytes));
 }
 
@@ -216,5 +229,5 @@ int main(void)
 		cmocka_unit_test(tails_of_runs),
 	};
 
-	return cmocka_run_group_tests_name("record_auth", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("blank", tests, NULL, NULL);
 }

@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record_redis.c - blanks the secrets of Redis requests; see record_redis.h. */
+/*
+ * redis_blank.c - blanks the secrets of Redis requests in a recording.
+ *
+ *	*3 CR LF  $4 CR LF AUTH CR LF  $3 CR LF joe CR LF  $8 CR LF password CR LF
+ *	                                       0 0 0              0 0 0 0 0 0 0 0
+ *
+ * Hidden are the arguments behind AUTH and AUTH2 (also in HELLO and MIGRATE), and those of ACL
+ * SETUSER and of CONFIG SET of a password, where they are in one record with that word. Lengths
+ * stay, so that a replay makes the same spans.
+ */
 
-#include "agent/source/record_redis.h"
+#include <string.h>
 
 #include "agent/base/own.h"
 #include "agent/base/slice.h"
+#include "agent/proto/blank.h"
+#include "agent/proto/redis.h"
 #include "bpf/event.h"
 
 static const struct otr_slice words[] = {OTR_SLICE("AUTH"),
@@ -74,17 +85,26 @@ static bool is_inline(const struct otr_ev_data *ev)
 	return ev->cap > 5 && otr_slice_eq_nocase(word, OTR_SLICE("AUTH "));
 }
 
-bool otr_record_redis_concerns(const struct otr_ev_data *ev)
+static bool concerns(void *state, const struct otr_event *hdr)
 {
+	const struct otr_ev_data *ev = (const void *)hdr;
+
+	(void)state;
+	if (hdr->kind != OTR_EV_DATA)
+		return false;
 	return is_inline(ev) || (ev->cap && ev->data[0] == '*' && find(ev, 0));
 }
 
-void otr_record_redis_blank(struct otr_ev_data *ev)
+static void blank(void *state, struct otr_event *hdr)
 {
+	struct otr_ev_data *ev = (void *)hdr;
 	uint32_t at = 0;
 
+	(void)state;
 	for (uint32_t i = 5; is_inline(ev) && i < ev->cap && ev->data[i] >= ' '; i++)
 		ev->data[i] = 'x';
 	while ((at = find(ev, at)))
 		blank_strings(ev, at);
 }
+
+const struct otr_blank_ops otr_redis_blank = {.concerns = concerns, .blank = blank};
