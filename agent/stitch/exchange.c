@@ -37,6 +37,10 @@ void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer)
 {
 	if (ex->answer == OTR_ANSWER_AWAITED)
 		DL_DELETE2(ex->wire->unanswered, ex, wait_prev, wait_next);
+	if (ex->answer == OTR_ANSWER_STREAMS)
+		DL_DELETE2(ex->wire->streaming, ex, wait_prev, wait_next);
+	if (answer == OTR_ANSWER_STREAMS)
+		DL_APPEND2(ex->wire->streaming, ex, wait_prev, wait_next);
 	ex->answer = (uint8_t)answer;
 }
 

@@ -74,6 +74,7 @@ struct otr_wire {
 	struct otr_wire *peer;
 	struct otr_exchange *all;	 /* by wire_prev, wire_next, oldest first */
 	struct otr_exchange *unanswered; /* by wait_prev, wait_next, oldest first */
+	struct otr_exchange *streaming;	 /* likewise: answers that end with their OTR_MSG_END */
 	/* By layer and direction: the exchange whose message has begun and not ended. */
 	struct otr_exchange *now[OTR_LAYER_MAX][2];
 	bool closed;
@@ -123,6 +124,7 @@ enum otr_life {
 enum otr_answer {
 	OTR_ANSWER_NOT_DUE, /* a one-way request */
 	OTR_ANSWER_AWAITED, /* the exchange is in wire->unanswered */
+	OTR_ANSWER_STREAMS, /* its head came, others may come before its end: in wire->streaming */
 	OTR_ANSWER_BEGUN,   /* the head of the answer came */
 	OTR_ANSWER_ABSENT,  /* none is expected any more; that alone is no failure */
 	OTR_ANSWER_MISSING, /* the connection ended, or was never made: a failure */
@@ -148,6 +150,7 @@ struct otr_exchange {
 	struct otr_ref ref; /* first byte of the request; its direction is the role */
 	uint64_t end_pos;   /* where the request ends; 0: not known */
 	uint64_t stream;    /* as in struct otr_msg */
+	uint64_t run_pos;   /* as in struct otr_side */
 	uint64_t strand;
 	uint32_t tgid;
 	uint64_t start_ns, end_ns;
@@ -166,6 +169,8 @@ struct otr_exchange {
 	bool has_header;     /* `header` was read */
 	bool same_host;	     /* see struct otr_side */
 	bool partial;	     /* the head of its request was not seen whole */
+	bool shares_wire;    /* others of its wire were open at the same time */
+	bool ends;	     /* its OTR_MSG_END came */
 	uint16_t reported_s; /* the age at which it was reported as open, last */
 	int error;	     /* errno that ended it, or 0 */
 

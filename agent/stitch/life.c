@@ -117,15 +117,27 @@ void otr_life_fini(struct otr_stitch *st)
 		drop_inbound(st, at);
 }
 
-static bool has_inbound_open(struct otr_stitch *st, uint32_t tgid)
+uint32_t otr_life_inbound(struct otr_stitch *st, uint32_t tgid)
 {
 	const struct otr_inbound_open *in = find_inbound(st, tgid);
 
-	return in && in->open;
+	return in ? in->open : 0;
+}
+
+/* Where two others are open, both are marked already. */
+static void share_wire(struct otr_exchange *ex)
+{
+	struct otr_exchange *others[] = {ex->wire->unanswered, ex->wire->streaming};
+
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(others); i++)
+		if (others[i])
+			others[i]->shares_wire = ex->shares_wire = true;
 }
 
 static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
 {
+	if (ex->proto->multiplexed)
+		share_wire(ex);
 	DL_APPEND2(ex->wire->all, ex, wire_prev, wire_next);
 	DL_APPEND(st->live, ex);
 	if (ex->answer == OTR_ANSWER_AWAITED)
@@ -135,7 +147,7 @@ static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
 	if (otr_is_server(ex)) {
 		count_inbound(st, ex);
 	} else {
-		ex->may_be_orphan = has_inbound_open(st, ex->tgid);
+		ex->may_be_orphan = otr_life_inbound(st, ex->tgid) > 0;
 		remember_strand(st, ex);
 	}
 }
@@ -162,6 +174,7 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wi
 	ex->proto = side->proto;
 	ex->resource = side->resource ? otr_resource_ref(side->resource) : NULL;
 	ex->stream = msg->stream;
+	ex->run_pos = side->run_pos;
 	ex->answer = msg->kind == OTR_MSG_ONEWAY ? OTR_ANSWER_NOT_DUE : OTR_ANSWER_AWAITED;
 	ex->req = req;
 	ex->partial = req->partial;
@@ -256,6 +269,8 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t e
 	otr_unix_pair(st, ex);
 	if (ex->answer == OTR_ANSWER_AWAITED)
 		otr_exchange_answer(ex, OTR_ANSWER_ABSENT);
+	else if (ex->answer == OTR_ANSWER_STREAMS)
+		otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
 	otr_trace_over(st, ex);
 }
 

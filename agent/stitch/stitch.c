@@ -136,10 +136,11 @@ void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn)
 static int take_request(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 			const struct otr_msg *msg)
 {
+	const struct otr_asker by = {side->tgid, side->strand, side->proto};
 	struct otr_exchange *ex, *named;
 
 	otr_exchange_evict(st);
-	named = otr_parent_named(st, side->cause);
+	named = otr_parent_named(st, side->cause, &by);
 	ex = otr_exchange_new(st, wire, side, msg, otr_parent_trace(named, side, msg));
 	if (!ex)
 		return -ENOMEM;
@@ -197,11 +198,61 @@ static int take_response(struct otr_stitch *st, struct otr_wire *wire, const str
 		return 0;
 	if (ex->proto->in_order)
 		end_passed_over(st, wire, side, msg->stream);
-	otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
-	wire->now[side->ref.layer][side->ref.dir] = ex;
+	if (msg->end == OTR_END_STREAM) {
+		otr_exchange_answer(ex, OTR_ANSWER_STREAMS);
+	} else {
+		otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
+		wire->now[side->ref.layer][side->ref.dir] = ex;
+	}
 	end_skipped(st, wire, side, msg);
 	ex->rsp = otr_msg_copy(&st->messages, msg);
 	return ex->rsp ? 0 : -ENOMEM;
+}
+
+/* The exchange that is under way and has this number, or NULL. */
+static struct otr_exchange *by_stream(const struct otr_wire *wire, uint8_t layer, uint64_t stream)
+{
+	struct otr_exchange *ex;
+
+	DL_FOREACH2(wire->streaming, ex, wait_next)
+		if (ex->stream == stream && ex->ref.layer == layer)
+			return ex;
+	DL_FOREACH2(wire->unanswered, ex, wait_next)
+		if (ex->stream == stream && ex->ref.layer == layer)
+			return ex;
+	return NULL;
+}
+
+/* Adds what the end of an exchange tells to its answer. */
+static int add_to_answer(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_msg *msg)
+{
+	struct otr_msg *old = ex->rsp, all;
+
+	if (old && !msg->n_attrs && !msg->failed)
+		return 0; /* nothing is new */
+	all = *msg;
+	for (uint8_t i = 0; old && i < old->n_attrs && all.n_attrs < OTR_MSG_ATTRS; i++)
+		all.attrs[all.n_attrs++] = old->attrs[i];
+	if (old) {
+		all.status = all.status ? all.status : old->status;
+		all.failed |= old->failed;
+	}
+	ex->rsp = otr_msg_copy(&st->messages, &all);
+	otr_pool_put(&st->messages, old);
+	return ex->rsp ? 0 : -ENOMEM;
+}
+
+static int take_end(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
+		    const struct otr_msg *msg)
+{
+	struct otr_exchange *ex = by_stream(wire, side->ref.layer, msg->stream);
+
+	wire->now[side->ref.layer][side->ref.dir] = ex;
+	if (!ex)
+		return 0;
+	ex->ends = true;
+	otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
+	return add_to_answer(st, ex, msg);
 }
 
 int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const struct otr_msg *msg)
@@ -215,6 +266,8 @@ int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const str
 		rc = -ENOMEM;
 	else if (msg->kind == OTR_MSG_RESPONSE)
 		rc = take_response(st, wire, side, msg);
+	else if (msg->kind == OTR_MSG_END)
+		rc = take_end(st, wire, side, msg);
 	else
 		rc = take_request(st, wire, side, msg);
 	if (rc)
@@ -240,7 +293,7 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref, uint64_t 
 	if (!ex)
 		return;
 	wire->now[ref->layer][ref->dir] = NULL;
-	if (ex->ref.dir == ref->dir) {
+	if (ex->ref.dir == ref->dir && !ex->ends) {
 		end_request(st, ex, end_pos, until_ns);
 		return;
 	}
@@ -255,9 +308,12 @@ void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, 
 	struct otr_wire *wire = otr_wire_find(st, conn);
 	struct otr_exchange *ex, *tmp, *last;
 
-	if (!wire || !wire->unanswered)
+	if (!wire)
 		return;
-	last = but_last ? wire->unanswered->wait_prev : NULL;
+	DL_FOREACH_SAFE2(wire->streaming, ex, tmp, wait_next)
+		if (ex->ref.layer == layer)
+			otr_exchange_end_cut(st, ex, now_ns);
+	last = but_last && wire->unanswered ? wire->unanswered->wait_prev : NULL;
 	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
 		if (ex->ref.layer == layer && ex != last)
 			otr_exchange_end_cut(st, ex, now_ns);
@@ -284,6 +340,8 @@ int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 static void end_unanswered(struct otr_stitch *st, struct otr_exchange *ex, int error,
 			   uint64_t now_ns)
 {
+	if (!error && ex->answer == OTR_ANSWER_STREAMS)
+		error = ECONNRESET; /* its end is missing */
 	ex->cut = error == ECANCELED;
 	ex->error = ex->cut ? 0 : error;
 	otr_exchange_end(st, ex, now_ns);
@@ -319,6 +377,7 @@ static void end_unanswered_long(struct otr_stitch *st)
 
 	DL_FOREACH_SAFE(st->live, ex, tmp)
 		if (otr_is_open(ex) && ex->answer != OTR_ANSWER_BEGUN &&
+		    ex->answer != OTR_ANSWER_STREAMS &&
 		    ex->start_ns + st->cfg.answer_ns < st->now_ns)
 			otr_exchange_end_cut(st, ex, st->now_ns);
 }
