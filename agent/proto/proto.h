@@ -80,10 +80,10 @@ enum otr_parse {
  * HERE, at the end of its head.
  */
 enum otr_end {
-	OTR_END_HERE,  /* behind *used bytes, which may pass in.len, even by far */
-	OTR_END_LATER, /* SKIPs follow in this direction; the last sets `over` */
+	OTR_END_HERE,	/* behind *used bytes, which may pass in.len, even by far */
+	OTR_END_LATER,	/* SKIPs follow in this direction; the last sets `over` */
 	OTR_END_STREAM, /* behind the OTR_MSG_END of its `stream`: `multiplexed` answers */
-	OTR_END_RUN,   /* not known, as the head is cut: at the end of its run. The bytes to
+	OTR_END_RUN,	/* not known, as the head is cut: at the end of its run. The bytes to
 		      * there belong to the message; resync() comes next */
 };
 
