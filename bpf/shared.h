@@ -21,7 +21,6 @@ struct otr_policy {
 };
 
 #define OTR_HEAD_BYTES	 1024
-#define OTR_FRAMES_BYTES 4096 /* copied between two payloads of DATA, at most */
 
 /* The state of a run that is longer than what was copied: kernel -> agent, map otr_runs, key
  * otr_dir_key(). The entry is deleted when the run ends. */
