@@ -67,6 +67,8 @@ static bool is_usual(const struct otr_http2_frame *fr, struct otr_slice in, uint
 {
 	uint32_t most = last ? last + AHEAD : STREAM_MAX;
 
+	if (fr->type == OTR_HTTP2_DATA && !fr->len && !(fr->flags & OTR_HTTP2_END_STREAM))
+		return false; /* it says nothing */
 	return fr->type < OTR_HTTP2_TYPES && fr->len <= USUAL_MAX &&
 	       !(fr->flags & ~types[fr->type].flags) && !((uint8_t)in.data[5] & 0x80) &&
 	       fr->stream <= most && (!fr->stream || fr->stream & 1);
