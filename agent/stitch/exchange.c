@@ -55,6 +55,10 @@ bool otr_exchange_after_loss(const struct otr_stitch *st, const struct otr_excha
 {
 	const struct otr_loss_window *loss = &st->loss;
 
+	/* A connection is shed as a whole, with answers to requests that were not. */
+	if (ex->proto->multiplexed && (ex->error || ex->answer == OTR_ANSWER_MISSING) &&
+	    otr_exchange_paused(st, ex))
+		return true;
 	return (ex->error || ex->answer == OTR_ANSWER_MISSING) && loss->to_ns &&
 	       (!loss->tgid || loss->tgid == ex->tgid) && ex->start_ns <= loss->to_ns &&
 	       ex->end_ns + OTR_LOSS_WINDOW_NS >= loss->from_ns;
