@@ -47,11 +47,12 @@ struct otr_stitch_strand {
 	struct otr_exchange *sent; /* by strand_prev, strand_next */
 };
 
-/* How many inbound exchanges a process has open. */
+/* The inbound exchanges that a process has open. */
 struct otr_inbound_open {
 	UT_hash_handle hh;
 	uint32_t tgid;
-	uint32_t open;
+	uint32_t open;		  /* how many */
+	struct otr_exchange *all; /* by inbound_prev, inbound_next, oldest first */
 };
 
 /* What identifies a TCP connection within one network namespace, as one end sees it. */
@@ -140,11 +141,12 @@ struct otr_exchange {
 	struct otr_wire *wire;
 	struct otr_trace *trace;
 	struct otr_stitch_strand *of_strand; /* of a client's end; or NULL */
-	struct otr_inbound_open *inbound;    /* where it is counted while it is open; or NULL */
-	struct otr_exchange *parent;	     /* NULL: none, or it was freed */
-	uint32_t n_kids;		     /* exchanges whose `parent` this is */
-	struct otr_exchange *peer;	     /* the same request at the other end; or NULL */
-	struct otr_named *by_header;	     /* in a table of named.c, by header.span_id; or NULL */
+	struct otr_inbound_open *inbound;    /* where it is listed while it is open; or NULL */
+	struct otr_exchange *inbound_prev, *inbound_next;
+	struct otr_exchange *parent;   /* NULL: none, or it was freed */
+	uint32_t n_kids;	       /* exchanges whose `parent` this is */
+	struct otr_exchange *peer;     /* the same request at the other end; or NULL */
+	struct otr_named *by_header;   /* in a table of named.c, by header.span_id; or NULL */
 	struct otr_named *by_given_id; /* in st->by_given_id, if its process gave it `span_id` */
 
 	struct otr_ref ref; /* first byte of the request; its direction is the role */

@@ -32,7 +32,7 @@
 #include "agent/stitch/edge.h"
 #include "agent/stitch/env_parent.h"
 #include "agent/stitch/exchange.h"
-#include "agent/stitch/life.h"
+#include "agent/stitch/inbound.h"
 #include "agent/stitch/named.h"
 #include "agent/stitch/peer.h"
 #include "agent/stitch/process.h"
@@ -75,7 +75,7 @@ static bool is_certain(struct otr_stitch *st, const struct otr_exchange *parent,
 
 	if (!asks_mux && !parent->proto->multiplexed)
 		return true;
-	if (otr_life_inbound(st, by->tgid) == (otr_is_open(parent) ? 1u : 0))
+	if (otr_inbound_count(st, by->tgid) == (otr_is_open(parent) ? 1u : 0))
 		return true;
 	return asks_mux ? !parent->proto->multiplexed && evidence == OTR_EVIDENCE_BORN
 			: is_goroutine(by->strand);
@@ -135,10 +135,10 @@ static bool was_injected(const struct otr_exchange *ex, const struct otr_cause *
  * nearer, the exchange by which its process read the same header. */
 static void find_by_header(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_exchange *by = otr_root_named(st, &ex->header);
+	struct otr_exchange *by = otr_is_server(ex) ? NULL : otr_named_reader(st, ex);
 
-	if (!by && !otr_is_server(ex))
-		by = otr_named_reader(st, ex);
+	if (!by)
+		by = otr_root_named(st, &ex->header);
 	if (!by)
 		by = otr_given_id_find(st, ex->header.span_id);
 	if (!by || !otr_edge_set(st, ex, by, OTR_EVIDENCE_HEADER))

@@ -21,6 +21,7 @@
 #include "agent/stitch/copy.h"
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/failed.h"
+#include "agent/stitch/inbound.h"
 #include "agent/stitch/life.h"
 #include "agent/stitch/parent.h"
 #include "agent/stitch/peer.h"
@@ -66,7 +67,7 @@ void otr_stitch_free(struct otr_stitch **stp)
 		otr_wire_close(st, wire);
 		otr_wire_put(st, wire);
 	}
-	otr_life_fini(st);
+	otr_inbound_fini(st);
 	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
