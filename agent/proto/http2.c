@@ -124,8 +124,10 @@ static enum otr_parse take_answer(const struct call *c, const struct otr_http2_f
 static bool must_await(const struct call *c)
 {
 	const struct otr_http2 *h2 = c->h2;
+	bool answers = h2->whole ? !is_asker(c)
+				 : !h2->dirs[!c->dir].begun && otr_http2_answers(&c->fr, c->in);
 
-	return h2->whole && !is_asker(c) && c->fr.stream & 1 && c->fr.stream > h2->last &&
+	return answers && c->fr.stream & 1 && c->fr.stream > h2->last &&
 	       !(c->flags & (CUT | OTR_IN_ALONE));
 }
 

@@ -106,15 +106,23 @@ static bool opens_with_settings(const struct otr_http2_frame *fr, struct otr_sli
 	return true;
 }
 
-/* Does a block begin with a pseudo-header of the static table: :method, :path, :scheme, :status,
- * :authority? */
-static bool begins_block(const struct otr_http2_frame *fr, struct otr_slice in)
+/* Does a block begin with a pseudo-header of the static table, 1 to 14, or its name: :method, :path,
+ * :scheme, :status, :authority? Returns its index, or 0. */
+static unsigned int first_field(const struct otr_http2_frame *fr, struct otr_slice in)
 {
 	size_t at = OTR_HTTP2_HEAD + (fr->flags & OTR_HTTP2_PADDED ? 1 : 0) +
 		    (fr->flags & OTR_HTTP2_PRIO ? 5 : 0);
 	uint8_t byte = at < in.len ? (uint8_t)in.data[at] : 0;
+	uint8_t index = byte & 0x0f;
 
-	return (byte >= 0x81 && byte <= 0x8e) || (byte >= 0x41 && byte <= 0x48);
+	if (index > 14 || (byte >= 0x20 && (byte & 0xf0) != 0x40 && (byte & 0xf0) != 0x80))
+		return 0;
+	return index;
+}
+
+bool otr_http2_answers(const struct otr_http2_frame *fr, struct otr_slice in)
+{
+	return first_field(fr, in) >= 8;
 }
 
 bool otr_http2_sniff(enum otr_dir dir, struct otr_slice head)
@@ -130,5 +138,5 @@ bool otr_http2_sniff(enum otr_dir dir, struct otr_slice head)
 	if (opens_with_settings(&fr, head))
 		return true;
 	return fr.type == OTR_HTTP2_HEADERS && fr.flags & OTR_HTTP2_END_HEADERS &&
-	       begins_block(&fr, head) && otr_http2_certain(head, 0);
+	       first_field(&fr, head) && otr_http2_certain(head, 0);
 }
