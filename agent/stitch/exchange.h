@@ -156,6 +156,7 @@ struct otr_exchange {
 	uint64_t strand;
 	uint32_t tgid;
 	uint64_t start_ns, end_ns;
+	uint64_t hole_ns; /* multiplexed: when bytes were lost that may have ended it; or 0 */
 	uint64_t lingers_until_ns; /* once emitted: when it is freed */
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource; /* one reference; NULL: not known, or emitted */
