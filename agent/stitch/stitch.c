@@ -134,14 +134,20 @@ void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn)
 	get_wire(st, conn);
 }
 
+static inline struct otr_exchange *find_named(struct otr_stitch *st, const struct otr_side *side)
+{
+	const struct otr_asker by = {side->tgid, side->strand, side->proto};
+
+	return side->cause && side->cause->evidence ? otr_parent_named(st, side->cause, &by) : NULL;
+}
+
 static int take_request(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 			const struct otr_msg *msg)
 {
-	const struct otr_asker by = {side->tgid, side->strand, side->proto};
 	struct otr_exchange *ex, *named;
 
 	otr_exchange_evict(st);
-	named = otr_parent_named(st, side->cause, &by);
+	named = find_named(st, side);
 	ex = otr_exchange_new(st, wire, side, msg, otr_parent_trace(named, side, msg));
 	if (!ex)
 		return -ENOMEM;
