@@ -30,8 +30,9 @@ enum otr_parse {
 	OTR_PARSE_SKIP,	  /* *used > 0 bytes are spent; see `opens`, `over` below */
 	OTR_PARSE_MORE,	  /* `in` is a proper prefix of a message; *used is 0: wait */
 	OTR_PARSE_BAD,	  /* `in` is not this protocol; *used is 0: resync or give up */
-	OTR_PARSE_SWITCH, /* *used bytes are spent; msg->next reads from here on; NULL:
-			   * no parser does, the connection is muted */
+	OTR_PARSE_SWITCH, /* *used bytes are spent; msg->next reads from here on, both
+			   * directions; NULL: no parser does, the connection is muted,
+			   * and *used > 0 */
 };
 
 /* Set in `flags` of parse(). With any of them but ALONE the answer is never MORE. */

@@ -83,10 +83,11 @@ static unsigned int touch(const struct otr_msg *msg)
 static void check_answer(const struct run *r, enum otr_parse rc, uint64_t used, unsigned int flags,
 			 const struct otr_msg *msg)
 {
-	bool spends = rc == OTR_PARSE_MSG || rc == OTR_PARSE_SKIP || rc == OTR_PARSE_SWITCH;
+	bool spends = rc == OTR_PARSE_MSG || rc == OTR_PARSE_SKIP ||
+		      (rc == OTR_PARSE_SWITCH && !msg->next);
 
 	demand(r, rc <= OTR_PARSE_SWITCH, 1, "an answer without a name");
-	demand(r, spends == (used > 0), 1, "used");
+	demand(r, spends == (used > 0) || msg->next, 1, "used");
 	demand(r, !flags || rc != OTR_PARSE_MORE, 6, "MORE from a cut");
 	demand(r, msg->n_attrs <= OTR_MSG_ATTRS, 4, "too many attributes");
 	if (rc == OTR_PARSE_MSG)
