@@ -22,6 +22,7 @@
 #define OTR_FRAMES_BYTES  4096	   /* of a segment that are copied, at most */
 #define OTR_PREFACE_BYTES 24	   /* "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" */
 #define OTR_PREFACE_LEFT  0x505249 /* "PRI": the preface comes later, after an upgrade */
+#define OTR_FRAME_USUAL	  16384	   /* bytes of a payload; DATA may be longer */
 #define OTR_FRAME_HEAD	  9
 
 /* The state of the walk in one direction. All zero: before a frame. */
@@ -88,6 +89,8 @@ static inline __attribute__((always_inline)) __u32 otr_frames_step(struct otr_fr
 	if (fr->left == OTR_PREFACE_LEFT && at[3] == ' ') {
 		fr->left = 0;
 		fr->preface = OTR_PREFACE_BYTES - OTR_FRAME_HEAD;
+	} else if (at[3] > 9 && fr->left > OTR_FRAME_USUAL) {
+		fr->lost = 1; /* the walk did not begin at a frame */
 	}
 	return OTR_FRAME_HEAD;
 }

@@ -125,6 +125,14 @@ bool otr_http2_answers(const struct otr_http2_frame *fr, struct otr_slice in)
 	return first_field(fr, in) >= 8;
 }
 
+/* A frame of which five bytes are fixed: not by chance. */
+static bool is_control(const struct otr_http2_frame *fr)
+{
+	return fr->type == OTR_HTTP2_WINDOW_UPDATE || fr->type == OTR_HTTP2_PING ||
+	       fr->type == OTR_HTTP2_RST_STREAM || fr->type == OTR_HTTP2_PRIORITY ||
+	       (fr->type == OTR_HTTP2_SETTINGS && fr->flags);
+}
+
 bool otr_http2_sniff(enum otr_dir dir, struct otr_slice head)
 {
 	struct otr_http2_frame fr;
@@ -137,6 +145,8 @@ bool otr_http2_sniff(enum otr_dir dir, struct otr_slice head)
 		return false;
 	if (opens_with_settings(&fr, head))
 		return true;
+	if (is_control(&fr))
+		return otr_http2_certain(head, 0);
 	return fr.type == OTR_HTTP2_HEADERS && fr.flags & OTR_HTTP2_END_HEADERS &&
 	       first_field(&fr, head) && otr_http2_certain(head, 0);
 }
