@@ -112,7 +112,7 @@ static unsigned int first_field(const struct otr_http2_frame *fr, struct otr_sli
 {
 	size_t at = OTR_HTTP2_HEAD + (fr->flags & OTR_HTTP2_PADDED ? 1 : 0) +
 		    (fr->flags & OTR_HTTP2_PRIO ? 5 : 0);
-	uint8_t byte = at < in.len ? (uint8_t)in.data[at] : 0;
+	uint8_t byte = at < in.len && at < OTR_HTTP2_HEAD + fr->len ? (uint8_t)in.data[at] : 0;
 	uint8_t index = byte & 0x0f;
 
 	if (index > 14 || (byte >= 0x20 && (byte & 0xf0) != 0x40 && (byte & 0xf0) != 0x80))
