@@ -125,7 +125,7 @@ static bool must_await(const struct call *c)
 {
 	const struct otr_http2 *h2 = c->h2;
 	bool answers = h2->whole ? !is_asker(c)
-				 : !h2->dirs[!c->dir].begun && otr_http2_answers(&c->fr, c->in);
+				 : !h2->dirs[!c->dir].begun && otr_http2_may_answer(&c->fr, c->in);
 
 	return answers && c->fr.stream & 1 && c->fr.stream > h2->last &&
 	       !(c->flags & (CUT | OTR_IN_ALONE));
