@@ -94,7 +94,8 @@ static enum otr_parse take_request(const struct call *c, const struct otr_http2_
 	if (!is_request(c, f))
 		return OTR_PARSE_SKIP;
 	c->h2->last = c->fr.stream;
-	if (!otr_http2_add(c->h2, c->fr.stream))
+	c->msg->dropped = !otr_http2_add(c->h2, c->fr.stream);
+	if (c->msg->dropped)
 		return OTR_PARSE_SKIP;
 	otr_http2_request_fill(f, c->msg);
 	return emit(c, OTR_MSG_REQUEST);

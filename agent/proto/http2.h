@@ -63,7 +63,7 @@ struct otr_http2_stream {
 	bool answered;
 };
 
-#define OTR_HTTP2_STREAMS 512 /* open at once; requests beyond have no spans */
+#define OTR_HTTP2_STREAMS 512 /* open at once, less one; requests beyond are counted as lost */
 
 struct otr_http2_dir {
 	struct otr_hpack hpack;

@@ -112,6 +112,7 @@ struct otr_msg {
 	bool failed;		    /* the protocol itself reports an error */
 	bool partial;		    /* not copied to its end: some texts are cut or absent */
 	bool interim;		    /* RESPONSE: the final answer is to come (1xx) */
+	bool dropped;		    /* with SKIP: a request for which the state has no room */
 	bool awaits;		    /* with MORE: the request that `in` answers was not read yet */
 	int32_t status;		    /* its status code; 0: it has none */
 	uint16_t skips;		    /* RESPONSE: requests behind its own that the server dropped */
