@@ -27,6 +27,12 @@ static inline __attribute__((always_inline)) int otr_opens_http2(const __u8 *fir
 	return !__builtin_memcmp(first, "PRI * HT", 8);
 }
 
+/* BEGIN_REQUEST, whose content has 8 bytes. */
+static inline __attribute__((always_inline)) int otr_opens_fastcgi(const __u8 *first)
+{
+	return first[0] == 1 && first[1] == 1 && !first[4] && first[5] == 8 && !first[7];
+}
+
 static inline __attribute__((always_inline)) int otr_opens_ssh(const __u8 *first)
 {
 	return !__builtin_memcmp(first, "SSH-", 4);
