@@ -4,6 +4,7 @@
 #include "agent/proto/fastcgi.h"
 #include "agent/proto/http1.h"
 #include "agent/proto/http2.h"
+#include "agent/proto/memcached.h"
 #include "agent/proto/mysql.h"
 #include "agent/proto/pgsql.h"
 #include "agent/proto/redis.h"
@@ -15,6 +16,7 @@ const struct otr_proto_ops *const otr_protos[] = {
 	&otr_mysql,
 	&otr_fastcgi,
 	&otr_http2,
+	&otr_memcached,
 	&otr_http1,
 	NULL,
 };
