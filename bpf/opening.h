@@ -12,7 +12,8 @@
 #include "event.h"
 #include "shared.h"
 
-#define OTR_OPENING_BYTES 8 /* bytes that are looked at */
+#define OTR_OPENING_BYTES 8	/* bytes that are looked at */
+#define OTR_FASTCGI_BYTES 12288 /* of the head of a request of FastCGI, with its cookies */
 
 enum otr_opening {
 	OTR_OPENING_OTHER,

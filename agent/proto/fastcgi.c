@@ -13,9 +13,12 @@
 
 #include "agent/proto/fastcgi.h"
 
+#include <ctype.h>
+
 #include "agent/base/own.h"
 #include "agent/proto/http.h"
 #include "agent/proto/msg.h"
+#include "bpf/opening.h"
 
 enum type {
 	BEGIN_REQUEST = 1,
@@ -37,13 +40,13 @@ enum type {
 #define FIELDS_MAX 8192	 /* bytes of the fields of an answer that are awaited */
 
 struct fastcgi {
-	uint8_t client;	 /* 1 + direction of the web server's bytes; 0: not known */
-	bool ended;	 /* nothing more is read */
-	bool in_body;	 /* STDIN follows */
-	bool open;	 /* a request was read whose END_REQUEST was not */
-	bool answered;	 /* its fields were read */
-	bool after_hole; /* bytes of the answer were lost */
-	uint16_t id;	 /* of the request that is open */
+	uint8_t client; /* 1 + direction of the web server's bytes; 0: not known */
+	bool ended;	/* nothing more is read */
+	bool in_body;	/* STDIN follows */
+	bool open;	/* a request was read whose END_REQUEST was not */
+	bool answered;	/* its fields were read */
+	bool headless;	/* the fields of its answer were lost */
+	uint16_t id;	/* of the request that is open */
 };
 
 struct record {
@@ -71,12 +74,25 @@ static bool read_record(struct record *rec, struct otr_slice in)
 	return true;
 }
 
+/* May BEGIN_REQUEST begin here, as far as its bytes are there? */
+static bool may_be_begin(struct otr_slice in)
+{
+	static const char fixed[BEGIN_SIZE] = {1, BEGIN_REQUEST, 0, 0, 0, 8};
+	unsigned char c;
+
+	for (size_t i = 0; i < in.len && i < BEGIN_SIZE; i++) {
+		c = (unsigned char)in.data[i];
+		if (i == 2 || i == 3 || i == 6) /* id and padding */
+			continue;
+		if (i == 9 ? c < 1 || c > 3 : i == 10 ? c > 1 : c != (unsigned char)fixed[i])
+			return false;
+	}
+	return in.len > 0;
+}
+
 static bool is_begin(struct otr_slice in)
 {
-	return in.len >= BEGIN_SIZE && in.data[0] == 1 && in.data[1] == BEGIN_REQUEST &&
-	       u16(in.data + 4) == 8 && !in.data[7] && !in.data[8] && in.data[9] >= 1 &&
-	       in.data[9] <= 3 && !((unsigned char)in.data[10] & ~1u) &&
-	       !memcmp(in.data + 11, "\0\0\0\0\0", 5);
+	return in.len >= BEGIN_SIZE && may_be_begin(in);
 }
 
 /* Takes a length off `in`: one byte below 128, else four. */
@@ -170,7 +186,7 @@ static enum otr_parse emit_request(struct fastcgi *fc, struct otr_http_request *
 {
 	set_defaults(req, ex);
 	fc->open = true;
-	fc->answered = fc->after_hole = false;
+	fc->answered = fc->headless = false;
 	fc->in_body = whole;
 	msg->kind = OTR_MSG_REQUEST;
 	msg->end = whole ? OTR_END_LATER : OTR_END_RUN;
@@ -249,6 +265,16 @@ static size_t fields_end(struct otr_slice in)
 	return 0;
 }
 
+/* Does it begin with the name of a field and a colon? */
+static bool is_field(struct otr_slice in)
+{
+	size_t n = 0;
+
+	while (n < in.len && (isalnum((unsigned char)in.data[n]) || in.data[n] == '-'))
+		n++;
+	return n && n < in.len && in.data[n] == ':';
+}
+
 static int32_t read_status(struct otr_slice fields)
 {
 	static const struct otr_slice status = {"status:", 7}, location = {"location:", 9};
@@ -284,8 +310,12 @@ static enum otr_parse take_fields(struct fastcgi *fc, const struct record *rec, 
 
 	if (!end && !is_there && !flags)
 		return OTR_PARSE_MORE;
-	fc->answered = true;
 	*used = rec->size;
+	if (!is_field(rec->content)) {
+		fc->headless = true;
+		return OTR_PARSE_SKIP;
+	}
+	fc->answered = true;
 	msg->kind = OTR_MSG_RESPONSE;
 	msg->end = OTR_END_LATER;
 	msg->status = read_status(otr_slice_sub(rec->content, 0, end ? end : rec->content.len));
@@ -296,10 +326,10 @@ static enum otr_parse take_fields(struct fastcgi *fc, const struct record *rec, 
 /* The program ends a request that it has not answered: it refuses it, or it has failed. */
 static enum otr_parse take_end(struct fastcgi *fc, const struct record *rec, struct otr_msg *msg)
 {
-	bool answered = fc->answered, open = fc->open, after_hole = fc->after_hole;
+	bool answered = fc->answered, open = fc->open, headless = fc->headless;
 
-	fc->open = fc->answered = fc->after_hole = false;
-	if (answered || after_hole || !open) {
+	fc->open = fc->answered = fc->headless = false;
+	if (answered || headless || !open) {
 		msg->over = answered;
 		return OTR_PARSE_SKIP;
 	}
@@ -309,6 +339,20 @@ static enum otr_parse take_end(struct fastcgi *fc, const struct record *rec, str
 			 rec->content.data[4] == 2 ? OTR_SLICE("overloaded")
 						   : OTR_SLICE("no_answer"));
 	return OTR_PARSE_MSG;
+}
+
+/* The last bytes of a run whose middle was not copied: the content of END_REQUEST, status of the
+ * program and of the protocol, ends an answer. Padding has no more than seven zeros. */
+static enum otr_parse take_tail(struct fastcgi *fc, struct otr_slice in, uint64_t *used,
+				struct otr_msg *msg)
+{
+	*used = in.len;
+	if (fc->answered && in.len == 8 && !memcmp(in.data, "\0\0\0", 3) &&
+	    !memcmp(in.data + 4, "\0\0\0\0", 4)) {
+		fc->open = fc->answered = false;
+		msg->over = true;
+	}
+	return OTR_PARSE_SKIP;
 }
 
 /* Takes one record of the program. */
@@ -321,7 +365,7 @@ static enum otr_parse back(struct fastcgi *fc, struct otr_slice in, unsigned int
 		return OTR_PARSE_BAD;
 	switch (rec.type) {
 	case STDOUT:
-		if (rec.len && fc->open && !fc->answered && !fc->after_hole)
+		if (rec.len && fc->open && !fc->answered && !fc->headless)
 			return take_fields(fc, &rec, flags, used, msg);
 		break;
 	case END_REQUEST:
@@ -341,7 +385,19 @@ static enum otr_parse back(struct fastcgi *fc, struct otr_slice in, unsigned int
 		return OTR_PARSE_BAD;
 	}
 	*used = rec.size;
-	msg->opens = rec.type == STDERR && fc->open && !fc->answered && !fc->after_hole;
+	msg->opens = rec.type == STDERR && fc->open && !fc->answered && !fc->headless;
+	return OTR_PARSE_SKIP;
+}
+
+/* Fewer bytes than a header has. */
+static enum otr_parse skip_short(const struct fastcgi *fc, struct otr_slice in, unsigned int flags,
+				 uint64_t *used)
+{
+	if (!flags)
+		return OTR_PARSE_MORE;
+	if (!in.len || !fc->client)
+		return OTR_PARSE_BAD;
+	*used = in.len;
 	return OTR_PARSE_SKIP;
 }
 
@@ -355,14 +411,16 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 		*used = in.len;
 		return OTR_PARSE_SWITCH;
 	}
+	if (flags & OTR_IN_TAIL && fc->client == 1 + !dir)
+		return take_tail(fc, in, used, msg);
+	if (flags & OTR_IN_TAIL) {
+		*used = in.len;
+		return OTR_PARSE_SKIP;
+	}
 	if (!fc->client && is_begin(in))
 		fc->client = (uint8_t)(1 + dir);
-	if (in.len < HEAD || (!fc->client && in.len < BEGIN_SIZE)) {
-		if (!flags)
-			return OTR_PARSE_MORE;
-		*used = in.len;
-		return in.len && fc->client ? OTR_PARSE_SKIP : OTR_PARSE_BAD;
-	}
+	if (in.len < HEAD || (!fc->client && in.len < BEGIN_SIZE))
+		return skip_short(fc, in, flags, used);
 	if (!fc->client)
 		return OTR_PARSE_BAD;
 	return fc->client == 1 + dir ? front(fc, in, flags, used, msg)
@@ -387,12 +445,10 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 	bool answers = fc->client == 1 + !dir;
 	size_t i = 0;
 
-	if (answers)
-		fc->after_hole = !fc->answered;
-	else
+	if (!answers)
 		fc->in_body = false;
 	while (i < in.len && !(answers ? chains(otr_slice_sub(in, i, in.len))
-				       : is_begin(otr_slice_sub(in, i, in.len))))
+				       : may_be_begin(otr_slice_sub(in, i, in.len))))
 		i++;
 	return i;
 }
@@ -408,8 +464,9 @@ const struct otr_proto_ops otr_fastcgi = {
 	.title = "FastCGI",
 	.scope = "otrace/http",
 	.state_size = sizeof(struct fastcgi),
-	.capture = OTR_CAPTURE_CALLS,
-	.head_bytes = OTR_DATA_MAX, /* parameters are one call, with cookies */
+	.capture = OTR_CAPTURE_HEAD,
+	.head_bytes = OTR_FASTCGI_BYTES,
+	.body_by_tail = true,
 	.sniff = sniff,
 	.parse = parse,
 	.resync = resync,
