@@ -33,15 +33,12 @@ void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex, enu
 	otr_loss_of(cause, 1, res ? res->service : OTR_SLICE_NONE);
 }
 
-void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer)
+void otr_exchange_stream(struct otr_exchange *ex, bool streams)
 {
-	if (ex->answer == OTR_ANSWER_AWAITED)
-		DL_DELETE2(ex->wire->unanswered, ex, wait_prev, wait_next);
-	if (ex->answer == OTR_ANSWER_STREAMS)
-		DL_DELETE2(ex->wire->streaming, ex, wait_prev, wait_next);
-	if (answer == OTR_ANSWER_STREAMS)
+	if (streams)
 		DL_APPEND2(ex->wire->streaming, ex, wait_prev, wait_next);
-	ex->answer = (uint8_t)answer;
+	else
+		DL_DELETE2(ex->wire->streaming, ex, wait_prev, wait_next);
 }
 
 bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange *ex)

@@ -156,6 +156,7 @@ struct otr_exchange {
 	uint64_t strand;
 	uint32_t tgid;
 	uint64_t start_ns, end_ns;
+	uint64_t hole_ns; /* multiplexed: when bytes were lost that may have ended it; or 0 */
 	uint64_t lingers_until_ns; /* once emitted: when it is freed */
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource; /* one reference; NULL: not known, or emitted */
@@ -265,8 +266,20 @@ static inline bool otr_is_proved(uint8_t evidence)
 struct otr_stitch_strand *otr_stitch_strand_find(const struct otr_stitch *st, uint32_t tgid,
 						 uint64_t strand);
 
-/* Sets `ex->answer`, and takes `ex` off the list of its wire if it was AWAITED. */
-void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer);
+/* Puts `ex` into wire->streaming, or takes it out. */
+void otr_exchange_stream(struct otr_exchange *ex, bool streams);
+
+/* Sets `ex->answer`, and moves `ex` between the lists of its wire. */
+static inline void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer)
+{
+	if (ex->answer == OTR_ANSWER_AWAITED)
+		DL_DELETE2(ex->wire->unanswered, ex, wait_prev, wait_next);
+	else if (ex->answer == OTR_ANSWER_STREAMS)
+		otr_exchange_stream(ex, false);
+	if (answer == OTR_ANSWER_STREAMS)
+		otr_exchange_stream(ex, true);
+	ex->answer = (uint8_t)answer;
+}
 
 /* Counts one loss, by the service of `ex`. */
 void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex, enum otr_loss cause);

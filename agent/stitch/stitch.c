@@ -134,14 +134,20 @@ void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn)
 	get_wire(st, conn);
 }
 
+static inline struct otr_exchange *find_named(struct otr_stitch *st, const struct otr_side *side)
+{
+	const struct otr_asker by = {side->tgid, side->strand, side->proto};
+
+	return side->cause && side->cause->evidence ? otr_parent_named(st, side->cause, &by) : NULL;
+}
+
 static int take_request(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 			const struct otr_msg *msg)
 {
-	const struct otr_asker by = {side->tgid, side->strand, side->proto};
 	struct otr_exchange *ex, *named;
 
 	otr_exchange_evict(st);
-	named = otr_parent_named(st, side->cause, &by);
+	named = find_named(st, side);
 	ex = otr_exchange_new(st, wire, side, msg, otr_parent_trace(named, side, msg));
 	if (!ex)
 		return -ENOMEM;
@@ -206,6 +212,7 @@ static int take_response(struct otr_stitch *st, struct otr_wire *wire, const str
 		wire->now[side->ref.layer][side->ref.dir] = ex;
 	}
 	end_skipped(st, wire, side, msg);
+	ex->hole_ns = 0;
 	ex->rsp = otr_msg_copy(&st->messages, msg);
 	return ex->rsp ? 0 : -ENOMEM;
 }
@@ -252,6 +259,7 @@ static int take_end(struct otr_stitch *st, struct otr_wire *wire, const struct o
 	if (!ex)
 		return 0;
 	ex->ends = true;
+	ex->hole_ns = 0;
 	otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
 	return add_to_answer(st, ex, msg);
 }
@@ -303,6 +311,16 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref, uint64_t 
 	otr_exchange_end(st, ex, until_ns);
 }
 
+/* Of a multiplexed connection an answer that comes says which it is. One that does not come was
+ * among what is lost. */
+static void lose_answer(struct otr_stitch *st, struct otr_exchange *ex, uint64_t now_ns)
+{
+	if (!ex->proto->multiplexed)
+		otr_exchange_end_cut(st, ex, now_ns);
+	else if (!ex->hole_ns)
+		ex->hole_ns = now_ns;
+}
+
 void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
 			   uint64_t now_ns)
 {
@@ -311,13 +329,13 @@ void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, 
 
 	if (!wire)
 		return;
-	DL_FOREACH_SAFE2(wire->streaming, ex, tmp, wait_next)
+	DL_FOREACH2(wire->streaming, ex, wait_next)
 		if (ex->ref.layer == layer)
-			otr_exchange_end_cut(st, ex, now_ns);
+			lose_answer(st, ex, now_ns);
 	last = but_last && wire->unanswered ? wire->unanswered->wait_prev : NULL;
 	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
 		if (ex->ref.layer == layer && ex != last)
-			otr_exchange_end_cut(st, ex, now_ns);
+			lose_answer(st, ex, now_ns);
 }
 
 int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
@@ -341,6 +359,10 @@ int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 static void end_unanswered(struct otr_stitch *st, struct otr_exchange *ex, int error,
 			   uint64_t now_ns)
 {
+	if (ex->hole_ns) {
+		otr_exchange_end_cut(st, ex, ex->hole_ns);
+		return;
+	}
 	if (!error && ex->answer == OTR_ANSWER_STREAMS)
 		error = ECONNRESET; /* its end is missing */
 	ex->cut = error == ECANCELED;
@@ -371,16 +393,23 @@ static void free_lingering(struct otr_stitch *st)
 		otr_exchange_free(st, st->lingering);
 }
 
-/* Ends requests that have waited for an answer for too long. */
+/* Ends a request that has waited for its answer for too long, or whose answer was lost. */
+static void end_if_long(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	if (ex->hole_ns && ex->hole_ns + st->cfg.together_ns < st->now_ns)
+		otr_exchange_end_cut(st, ex, ex->hole_ns);
+	else if (ex->answer != OTR_ANSWER_BEGUN && ex->answer != OTR_ANSWER_STREAMS &&
+		 ex->start_ns + st->cfg.answer_ns < st->now_ns)
+		otr_exchange_end_cut(st, ex, st->now_ns);
+}
+
 static void end_unanswered_long(struct otr_stitch *st)
 {
 	struct otr_exchange *ex, *tmp;
 
 	DL_FOREACH_SAFE(st->live, ex, tmp)
-		if (otr_is_open(ex) && ex->answer != OTR_ANSWER_BEGUN &&
-		    ex->answer != OTR_ANSWER_STREAMS &&
-		    ex->start_ns + st->cfg.answer_ns < st->now_ns)
-			otr_exchange_end_cut(st, ex, st->now_ns);
+		if (otr_is_open(ex))
+			end_if_long(st, ex);
 }
 
 void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
@@ -412,7 +441,7 @@ void otr_stitch_flush(struct otr_stitch *st)
 	otr_failed_flush(st);
 	DL_FOREACH_SAFE(st->live, ex, tmp)
 		if (otr_is_open(ex))
-			otr_exchange_end_cut(st, ex, st->now_ns);
+			otr_exchange_end_cut(st, ex, ex->hole_ns ? ex->hole_ns : st->now_ns);
 	while (st->settled)
 		otr_trace_emit(st, st->settled);
 }

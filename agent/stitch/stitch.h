@@ -45,8 +45,9 @@ int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const str
 void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref, uint64_t end_pos,
 		     uint64_t until_ns, int error, bool cut);
 
-/* Records of this layer of `conn` were lost: the requests that are not answered end, cut.
- * `but_last`: all but the one that was asked last. */
+/* Records of this layer of `conn` were lost: the requests that are not answered end, cut; of a
+ * multiplexed connection, only if no answer comes. `but_last`: all but the one that was asked
+ * last. */
 void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
 			   uint64_t now_ns);
 
