@@ -49,7 +49,7 @@ struct otr_push_result {
 };
 
 struct otr_exporter_ops {
-	const char *name; /* "otlp-http", as in counters and the manual */
+	const char *name; /* "otlp", as in counters and the manual */
 
 	/* Of `--export URL`: "http", "https", "zipkin+http"; NULL ends. No two rows share one. */
 	const char *const *schemes;

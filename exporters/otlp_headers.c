@@ -35,7 +35,7 @@ static bool is_value(struct otr_slice s)
 	return true;
 }
 
-/* Headers that describe the body are set by otlp_http.c. */
+/* Headers that describe the body are set by otlp.c. */
 static bool describes_body(struct otr_slice name)
 {
 	return otr_slice_eq_nocase(name, OTR_SLICE("content-type")) ||
