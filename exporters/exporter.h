@@ -76,6 +76,10 @@ struct otr_exporter_ops {
 	enum otr_push (*push)(void *state, const struct otr_span *const *spans, size_t n,
 			      const _Atomic uint64_t *deadline_ns, struct otr_push_result *res);
 
+	/* How long a batch may take with all its tries, when the exporter was told; 0: as queue.h
+	 * says. Or NULL. */
+	uint64_t (*batch_ns)(const void *state);
+
 	/* Releases everything open() and push() took. */
 	void (*close)(void *state);
 };

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "agent/base/version.h"
+#include "agent/resource/percent.h"
 
 #define USER_AGENT    "otrace/" OTR_VERSION " OTel-OTLP-Exporter-C/" OTR_VERSION
 #define ANSWER_MAX    (4u << 20)  /* bytes; a longer answer is cut off */
@@ -51,6 +52,39 @@ static size_t on_answer(char *data, size_t size, size_t n, void *arg)
 	return n;
 }
 
+/* One line of a header or trailer, "name: value\r\n"; the line of the status has no colon. */
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+	const struct otr_post *p = arg;
+	struct otr_slice line = {data, size * n};
+	const char *colon = memchr(line.data, ':', line.len);
+	size_t name = colon ? (size_t)(colon - line.data) : 0;
+
+	while (line.len && (line.data[line.len - 1] == '\n' || line.data[line.len - 1] == '\r'))
+		line.len--;
+	if (name)
+		p->to.on_header(p->to.arg, otr_slice_sub(line, 0, name),
+				otr_trim(otr_slice_sub(line, name + 1, line.len)));
+	return size * n;
+}
+
+/* libcurl before 8.1 cannot use such a connection twice: the second POST fails by CURLE_HTTP2. */
+static bool is_used_once(const struct otr_post *p)
+{
+	return !strncasecmp(p->to.url, "http:", 5) &&
+	       curl_version_info(CURLVERSION_NOW)->version_num < 0x080100;
+}
+
+/* HTTP/2 keeps a connection whose stream failed, and the peer may be gone: one connection at most is
+ * kept, and none after a failure (otr_post()). A proxy passes HTTP/2 through a tunnel only. */
+static void set_http2(struct otr_post *p)
+{
+	curl_easy_setopt(p->easy, CURLOPT_FORBID_REUSE, (long)is_used_once(p));
+	curl_easy_setopt(p->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+	curl_easy_setopt(p->easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+	curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, 1L);
+}
+
 static void set_tls(struct otr_post *p)
 {
 	if (p->to.ca)
@@ -76,11 +110,18 @@ int otr_post_open(struct otr_post *p, const struct otr_post_target *to)
 	curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, to->headers);
 	curl_easy_setopt(p->easy, CURLOPT_USERAGENT, USER_AGENT);
 	curl_easy_setopt(p->easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(p->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_WRITEFUNCTION, on_answer);
 	curl_easy_setopt(p->easy, CURLOPT_WRITEDATA, p);
 	curl_easy_setopt(p->easy, CURLOPT_ERRORBUFFER, p->error);
+	if (to->on_header) {
+		curl_easy_setopt(p->easy, CURLOPT_HEADERFUNCTION, on_header);
+		curl_easy_setopt(p->easy, CURLOPT_HEADERDATA, p);
+	}
+	if (to->http2)
+		set_http2(p);
 	set_tls(p);
 	return 0;
 }
@@ -89,7 +130,21 @@ void otr_post_fini(struct otr_post *p)
 {
 	curl_easy_cleanup(p->easy);
 	curl_multi_cleanup(p->multi);
+	otr_post_first_header(p, NULL);
 	otr_buf_fini(&p->answer);
+}
+
+bool otr_post_first_header(struct otr_post *p, const char *line)
+{
+	if (p->first)
+		p->first->next = NULL; /* the others belong to the target */
+	curl_slist_free_all(p->first);
+	p->first = line ? curl_slist_append(NULL, line) : NULL;
+	if (!p->first)
+		return !line;
+	p->first->next = p->to.headers;
+	curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, p->first);
+	return true;
 }
 
 /* Returns how the transfer ended; CURLE_OK with `*done` false while it runs. */
@@ -140,7 +195,10 @@ bool otr_post(struct otr_post *p, struct otr_slice body, uint64_t until_ns,
 	p->error[0] = '\0';
 	curl_easy_setopt(p->easy, CURLOPT_POSTFIELDS, body.data);
 	curl_easy_setopt(p->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+	curl_easy_setopt(p->easy, CURLOPT_FRESH_CONNECT, (long)p->failed);
 	*rc = run(p, until_ns, deadline_ns);
+	p->failed = *rc != CURLE_OK;
+	p->failed = *rc != CURLE_OK;
 	return *rc == CURLE_OK || (*rc == CURLE_WRITE_ERROR && p->answered > ANSWER_MAX);
 }
 

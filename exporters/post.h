@@ -25,14 +25,21 @@ struct otr_post_target {
 	uint16_t port;
 	const char *ca, *cert, *key; /* PEM files; NULL: none */
 	struct curl_slist *headers;
+	bool http2; /* from the first byte, without an upgrade of HTTP/1 */
+
+	/* Called for each header and trailer of an answer; or NULL. */
+	void (*on_header)(void *arg, struct otr_slice name, struct otr_slice value);
+	void *arg;
 };
 
 struct otr_post { /* begins zeroed */
 	struct otr_post_target to;
 	CURLM *multi;
 	CURL *easy;
-	struct otr_buf answer; /* the first 64 KiB of the body */
-	size_t answered;       /* bytes of the body, kept or not */
+	struct curl_slist *first; /* a header of the next POST; linked to those of the target */
+	bool failed;		  /* the last POST had no answer: the connection is not reused */
+	struct otr_buf answer;	  /* the first 64 KiB of the body */
+	size_t answered;	  /* bytes of the body, kept or not */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -52,6 +59,10 @@ enum otr_push otr_post_unanswered(const struct otr_post *p, CURLcode rc, uint64_
 
 /* CLOCK_MONOTONIC. */
 uint64_t otr_post_now_ns(void);
+
+/* Puts `line` before the headers of the target, for the next POST alone: later calls replace it. False:
+ * out of memory. */
+bool otr_post_first_header(struct otr_post *p, const char *line);
 
 /* Appends `line` to `list`. False: out of memory, `list` is unchanged. */
 bool otr_post_header(struct curl_slist **list, const char *line);

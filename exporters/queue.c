@@ -34,7 +34,7 @@
 #include "exporters/spec.h"
 
 #define MS	    1000000ull
-#define BATCH_BYTES (4u << 20) /* a Collector takes 20 MiB at most */
+#define BATCH_BYTES (2u << 20) /* a server of gRPC takes 4 MiB at most, and this is an estimate */
 #define LAST_TRY_NS (250 * MS) /* the longest pause between tries while the queue closes */
 #define NOTICES_MAX 4096       /* bytes that wait for otr_queue_tick() */
 
@@ -164,14 +164,25 @@ static void keep_reason(struct otr_queue *q, enum otr_push out, const struct otr
 				 res->why[0] ? res->why : "a part was refused");
 }
 
+/* When a batch whose first try was at `began` is given up, if the exporter says so itself. */
+static uint64_t batch_end(const struct otr_queue *q, uint64_t began)
+{
+	uint64_t limit = q->ops->batch_ns ? q->ops->batch_ns(q->state) : 0;
+
+	return limit ? began + limit : UINT64_MAX;
+}
+
 /* Pushes the batch once. The lock is not held during the push. */
-static enum otr_push push_once(struct otr_queue *q, size_t n, struct otr_push_result *res)
+static enum otr_push push_once(struct otr_queue *q, size_t n, uint64_t end_ns,
+			       struct otr_push_result *res)
 {
 	uint64_t deadline = now_ns() + q->cfg.push_ns;
 	enum otr_push out;
 
 	if (q->cfg.push_ns == UINT64_MAX)
 		deadline = UINT64_MAX;
+	if (end_ns < deadline)
+		deadline = end_ns;
 	if (q->closing && q->close_ns < deadline)
 		deadline = q->close_ns;
 	q->push_deadline_ns = deadline;
@@ -206,8 +217,10 @@ static uint64_t pause_after(struct otr_queue *q, struct otr_backoff *bo,
 /* True if a batch whose first try was at `began` is not tried again after `pause`. */
 static bool is_given_up(const struct otr_queue *q, uint64_t began, uint64_t pause)
 {
-	uint64_t now = now_ns();
+	uint64_t now = now_ns(), end = batch_end(q, began);
 
+	if (end != UINT64_MAX && now + pause >= end)
+		return true;
 	if (q->closing && (now + pause >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES))
 		return true;
 	return otr_backoff_over(now - began, pause);
@@ -232,7 +245,7 @@ static void deliver(struct otr_queue *q, size_t n)
 	enum otr_push out;
 
 	for (;;) {
-		out = push_once(q, n, &res);
+		out = push_once(q, n, batch_end(q, began), &res);
 		keep_reason(q, out, &res);
 		if (out == OTR_PUSH_RETRY)
 			pause = pause_after(q, &bo, &res);

@@ -20,7 +20,7 @@ test="libcmocka-dev libpq-dev libssl-dev libgnutls28-dev libdbd-pg-perl ruby-pg 
 	bsdextrautils jq=jq git=git openssl=openssl wget=wget iproute2 nftables procps psmisc tmux=tmux
 	libclang-rt-14-dev valgrind=valgrind musl-tools=musl-gcc gdb=gdb python3-aiohttp python3-venv
 	mariadb-server mariadb-client python3-pymysql python3-mysqldb libdbd-mysql-perl redis-server=redis-server python3-redis node-redis wrk=wrk
-	golang-go=go zsh=zsh fish=fish faketime=faketime
+	golang-go=go maven=mvn python3-h2 zsh=zsh fish=fish faketime=faketime
 	gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross
 	qemu-system-x86=qemu-system-x86_64 busybox-static cpio=cpio xz-utils=xz libc6-i386 libjemalloc2"
 

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""check_spans.py KIND WHERE N - are the N spans of export_driver.c in a backend, field by field?
+
+KIND is how they are read: otlp (WHERE: the lines of a Collector's file exporter) or jaeger (WHERE: the
+query API). What each span has to be is computed from its number, as make_span() of export_driver.c
+makes it. Prints the first differences and fails, or prints one line of figures.
+"""
+import json
+import sys
+import urllib.request
+
+TRACE = "ab" * 16
+SCOPES = ["otrace/http", "otrace/pgsql", "otrace/redis"]
+KINDS = {2: "server", 3: "client"}
+KEYS = ("http.request.method", "url.path", "http.response.status_code", "driver.n", "error.type",
+        "otrace.parent.evidence")
+
+
+def span_id(n):
+    return n.to_bytes(8, "little").hex()
+
+
+def expected(i):
+    attrs = {"http.request.method": "GET", "url.path": "/orders/\ufffd\"\n42",
+             "http.response.status_code": 200 if i % 5 else 500, "driver.n": "\u20ac"}
+    if i % 3:
+        attrs["otrace.parent.evidence"] = "wire"
+    if i % 5 == 0:
+        attrs["error.type"] = "500"
+    return {"trace": TRACE, "parent": span_id(i) if i % 3 else "", "name": "GET /orders/{id}",
+            "kind": "client" if i % 2 else "server", "ns": 1000 * (i + 1),
+            "service": "orders" if i % 2 else "export_driver", "scope": SCOPES[i % 3],
+            "error": i % 5 == 0, "attrs": attrs,
+            "links": ["01" + "00" * 15 + ":02" + "00" * 7] if i % 7 == 0 else []}
+
+
+def otlp_value(v):
+    kind, value = next(iter(v.items()))
+    return int(value) if kind == "intValue" else value
+
+
+def otlp_attrs(node):
+    return {a["key"]: otlp_value(a["value"]) for a in node.get("attributes", [])}
+
+
+def read_otlp(path):
+    for line in open(path, encoding="utf-8"):
+        for rs in json.loads(line)["resourceSpans"]:
+            service = otlp_attrs(rs["resource"])["service.name"]
+            for ss in rs["scopeSpans"]:
+                for sp in ss["spans"]:
+                    yield sp["spanId"], {
+                        "trace": sp["traceId"], "parent": sp.get("parentSpanId", ""),
+                        "name": sp["name"], "kind": KINDS[sp["kind"]], "service": service,
+                        "ns": int(sp["endTimeUnixNano"]) - int(sp["startTimeUnixNano"]),
+                        "scope": ss["scope"]["name"], "error": sp.get("status", {}).get("code") == 2,
+                        "attrs": otlp_attrs(sp),
+                        "links": [f'{x["traceId"]}:{x["spanId"]}' for x in sp.get("links", [])]}
+
+
+def ask(url):
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return json.load(answer)
+
+
+def read_jaeger(url):
+    trace = ask(f"{url}/api/traces/{TRACE}")["data"][0]
+    for sp in trace["spans"]:
+        tags = {t["key"]: t["value"] for t in sp["tags"]}
+        refs = sp["references"]
+        yield sp["spanID"], {
+            "trace": sp["traceID"], "name": sp["operationName"], "kind": tags["span.kind"],
+            "parent": next((r["spanID"] for r in refs if r["refType"] == "CHILD_OF"), ""),
+            "ns": sp["duration"] * 1000, "scope": tags["otel.scope.name"],
+            "service": trace["processes"][sp["processID"]]["serviceName"],
+            "error": tags.get("otel.status_code") == "ERROR",
+            "attrs": {k: v for k, v in tags.items() if k in KEYS},
+            "links": [f'{r["traceID"]}:{r["spanID"]}' for r in refs
+                      if r["refType"] == "FOLLOWS_FROM"]}
+
+
+def main(kind, where, n):
+    read = {"otlp": read_otlp, "jaeger": read_jaeger}[kind]
+    got, wrong = {}, []
+    for sid, sp in read(where):
+        wrong += [f"{sid}: twice"] if sid in got else []
+        got[sid] = sp
+    for i in range(n):
+        want, is_ = expected(i), got.pop(span_id(i + 1), None)
+        if is_ is None:
+            wrong.append(f"span {i}: missing")
+            continue
+        wrong += [f"span {i}: {k} is {is_[k]!r}, not {want[k]!r}" for k in want if is_[k] != want[k]]
+    wrong += [f"{sid}: unknown" for sid in got]
+    print("\n".join(wrong[:20]) or f"{n} spans, each field as it was sent")
+    return bool(wrong)
+
+
+sys.exit(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
