@@ -26,10 +26,11 @@ struct otr_span;
 
 /* What every destination is opened with; spec.h reads it from text. */
 struct otr_destination {
-	const char *url;      /* without options; the scheme NAME+http is http here */
-	const char *origin;   /* "--export", or the variable it came from */
-	const void *settings; /* the struct that the options of the row fill */
-	uint32_t given;	      /* bit i: option i of the row is among what the user wrote */
+	const char *url;		  /* without options; the scheme NAME+http is http here */
+	const char *origin;		  /* "--export", or the variable it came from */
+	const void *settings;		  /* the struct that the options of the row fill */
+	const struct otr_option *options; /* of the row */
+	uint32_t given; /* bit i: option i of the row is among what the user wrote */
 };
 
 enum otr_push {

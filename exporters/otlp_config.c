@@ -35,12 +35,14 @@ static const char *env(const char *name)
 	return v && *v ? v : NULL;
 }
 
-/* OTEL_EXPORTER_OTLP_TRACES_`what`, else OTEL_EXPORTER_OTLP_`what`. */
-static const char *var(const char *what)
+/* OTEL_EXPORTER_OTLP_TRACES_`what`, else OTEL_EXPORTER_OTLP_`what`. Zipkin has one variable. */
+static const char *var(enum otr_otlp_protocol protocol, const char *what)
 {
 	char name[64];
 	const char *v;
 
+	if (protocol == OTR_OTLP_ZIPKIN)
+		return strcmp(what, "TIMEOUT") ? NULL : env("OTEL_EXPORTER_ZIPKIN_TIMEOUT");
 	snprintf(name, sizeof(name), "OTEL_EXPORTER_OTLP_TRACES_%s", what);
 	v = env(name);
 	if (v)
@@ -52,8 +54,8 @@ static const char *var(const char *what)
 /* The settings, if the user gave the option called `name` behind the URL; else NULL. */
 static const struct otr_otlp_settings *given(const struct otr_destination *dest, const char *name)
 {
-	for (size_t i = 0; otr_otlp_options[i].name; i++)
-		if (!strcmp(otr_otlp_options[i].name, name))
+	for (size_t i = 0; dest->options && dest->options[i].name; i++)
+		if (!strcmp(dest->options[i].name, name))
 			return dest->given & (1u << i) ? dest->settings : NULL;
 	return NULL;
 }
@@ -69,7 +71,7 @@ const char *otr_otlp_env_endpoint(const char **origin)
 /* The protocol that stands in a variable; `fallback` if none does, or none that is known. */
 static enum otr_otlp_protocol variable_protocol(enum otr_otlp_protocol fallback)
 {
-	const char *v = var("PROTOCOL");
+	const char *v = var(OTR_OTLP_PROTOBUF, "PROTOCOL");
 
 	for (int i = 0; v && otr_otlp_protocols[i]; i++)
 		if (!strcasecmp(v, otr_otlp_protocols[i]))
@@ -110,7 +112,7 @@ static int read_protocol(struct otr_otlp_config *cfg, const struct otr_destinati
 char *otr_otlp_grpc_target(const char *url, const char *origin)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
-	const char *insecure = var("INSECURE");
+	const char *insecure = var(OTR_OTLP_GRPC, "INSECURE");
 
 	if (strncmp(origin, "OTEL_", 5) || strstr(url, "://") ||
 	    variable_protocol(OTR_OTLP_PROTOBUF) != OTR_OTLP_GRPC)
@@ -131,7 +133,7 @@ static bool is_here(const char *host)
 static void read_compression(struct otr_otlp_config *cfg, const struct otr_destination *dest)
 {
 	const struct otr_otlp_settings *set = given(dest, "compression");
-	const char *v = var("COMPRESSION");
+	const char *v = var(cfg->protocol, "COMPRESSION");
 
 	if (set) {
 		cfg->gzip = set->compression == 0;
@@ -145,9 +147,9 @@ static void read_compression(struct otr_otlp_config *cfg, const struct otr_desti
 			v);
 }
 
-static uint64_t variable_timeout_ms(void)
+static uint64_t variable_timeout_ms(enum otr_otlp_protocol protocol)
 {
-	const char *v = var("TIMEOUT");
+	const char *v = var(protocol, "TIMEOUT");
 	unsigned long long ms;
 	char *end;
 
@@ -158,10 +160,8 @@ static uint64_t variable_timeout_ms(void)
 	if (isdigit((unsigned char)*v) && !*end && !errno && ms <= UINT32_MAX)
 		return ms;
 	otr_log(OTR_LOG_WARN,
-		"OTEL_EXPORTER_OTLP_TIMEOUT: \"%s\" is "
-		"ignored; "
-		"right: milliseconds, as 10000",
-		v);
+		"OTEL_EXPORTER_%s_TIMEOUT: \"%s\" is ignored; right: milliseconds, as 10000",
+		protocol == OTR_OTLP_ZIPKIN ? "ZIPKIN" : "OTLP", v);
 	return TIMEOUT_MS;
 }
 
@@ -169,7 +169,7 @@ static void read_timeout(struct otr_otlp_config *cfg, const struct otr_destinati
 {
 	const struct otr_otlp_settings *set = given(dest, "timeout");
 
-	cfg->timeout_ns = set ? set->timeout_ns : variable_timeout_ms() * 1000000u;
+	cfg->timeout_ns = set ? set->timeout_ns : variable_timeout_ms(cfg->protocol) * 1000000u;
 	if (!cfg->timeout_ns)
 		cfg->timeout_ns = UINT64_MAX;
 	set = given(dest, "deadline");
@@ -197,7 +197,7 @@ static int read_file(const struct otr_otlp_config *cfg, const char *option, cons
 		*file = option;
 		return check_file(cfg, option, "--export", err);
 	}
-	*file = var(what);
+	*file = var(cfg->protocol, what);
 	snprintf(name, sizeof(name), "OTEL_EXPORTER_OTLP_%s", what);
 	return check_file(cfg, *file, name, err);
 }
@@ -222,19 +222,19 @@ static int read_headers(struct otr_otlp_config *cfg, const struct otr_destinatio
 
 	if (set)
 		return otr_otlp_header_list(&cfg->headers, set->headers, cfg->to.shown, err);
-	cfg->headers = otr_otlp_headers(var("HEADERS"));
+	cfg->headers = otr_otlp_headers(var(cfg->protocol, "HEADERS"));
 	return 0;
 }
 
-int otr_otlp_config_read(struct otr_otlp_config *cfg, const struct otr_destination *dest,
-			 struct otr_err *err)
+/* Reads all but the protocol. */
+static int read_config(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+		       struct otr_err *err)
 {
-	int rc;
+	enum otr_url_kind kind = cfg->protocol == OTR_OTLP_GRPC	    ? OTR_URL_GRPC
+				 : cfg->protocol == OTR_OTLP_ZIPKIN ? OTR_URL_ZIPKIN
+								    : OTR_URL_OTLP;
+	int rc = otr_otlp_url_read(&cfg->to, dest, kind, err);
 
-	memset(cfg, 0, sizeof(*cfg));
-	rc = read_protocol(cfg, dest, err);
-	if (!rc)
-		rc = otr_otlp_url_read(&cfg->to, dest, cfg->protocol == OTR_OTLP_GRPC, err);
 	if (!rc)
 		rc = read_files(cfg, dest, err);
 	if (!rc)
@@ -246,6 +246,24 @@ int otr_otlp_config_read(struct otr_otlp_config *cfg, const struct otr_destinati
 	read_compression(cfg, dest);
 	read_timeout(cfg, dest);
 	return 0;
+}
+
+int otr_otlp_config_read(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+			 struct otr_err *err)
+{
+	int rc;
+
+	memset(cfg, 0, sizeof(*cfg));
+	rc = read_protocol(cfg, dest, err);
+	return rc ? rc : read_config(cfg, dest, err);
+}
+
+int otr_otlp_config_zipkin(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+			   struct otr_err *err)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->protocol = OTR_OTLP_ZIPKIN;
+	return read_config(cfg, dest, err);
 }
 
 void otr_otlp_config_fini(struct otr_otlp_config *cfg)

@@ -25,9 +25,10 @@ enum otr_otlp_protocol {
 	OTR_OTLP_PROTOBUF,
 	OTR_OTLP_JSON,
 	OTR_OTLP_GRPC,
+	OTR_OTLP_ZIPKIN, /* none of OTLP: set by otr_otlp_config_zipkin() alone */
 };
 
-/* Their names, in the order of the enum; NULL ends. */
+/* The names of those of OTLP, in the order of the enum; NULL ends. */
 extern const char *const otr_otlp_protocols[];
 
 /* What the options of the row fill (otlp_options.c). */
@@ -55,6 +56,12 @@ struct otr_otlp_config {
  * in `err`; `cfg` then holds nothing. */
 int otr_otlp_config_read(struct otr_otlp_config *cfg, const struct otr_destination *dest,
 			 struct otr_err *err);
+
+/* The same for Zipkin, whose exporter has the same settings but `protocol`, and one variable:
+ * OTEL_EXPORTER_ZIPKIN_TIMEOUT. */
+int otr_otlp_config_zipkin(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+			   struct otr_err *err);
+
 void otr_otlp_config_fini(struct otr_otlp_config *cfg);
 
 /* The endpoint that the environment names, and in which variable; NULL: none. */

@@ -14,9 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "exporters/backoff.h"
 #include "exporters/otlp.pb-c.h"
+
+#define TEXT_SHOWN 120 /* bytes of a plain text that says why */
 
 /* The text behind `"name":` in `body`, without blanks and one quote. */
 static struct otr_slice member(struct otr_slice body, const char *name)
@@ -103,6 +106,9 @@ static void refusal(const struct otr_otlp_response *rsp, struct otr_push_result 
 	snprintf(res->why, sizeof(res->why), "HTTP %ld", rsp->status);
 	if (rsp->json)
 		add_json_reason(res, rsp->body, "message");
+	if (rsp->type && !strncasecmp(rsp->type, "text/plain", 10))
+		otr_otlp_add_reason(res, rsp->body.data,
+				    rsp->body.len < TEXT_SHOWN ? rsp->body.len : TEXT_SHOWN);
 	if (!rsp->protobuf)
 		return;
 	st = otlp__rpc_status__unpack(NULL, rsp->body.len, (const uint8_t *)rsp->body.data);
@@ -136,14 +142,21 @@ static bool is_page(const struct otr_otlp_response *rsp)
 	       (rsp->type && (strcasestr(rsp->type, "html") || strcasestr(rsp->type, "xml")));
 }
 
+static void explain_page(const struct otr_otlp_response *rsp, struct otr_push_result *res)
+{
+	snprintf(res->why, sizeof(res->why), "HTTP %ld with %.60s, which is no %s answer\n%s",
+		 rsp->status, rsp->type ? rsp->type : "a page", rsp->is_zipkin ? "Zipkin" : "OTLP",
+		 rsp->is_zipkin ? "Is this the address of a Zipkin server? The path is mostly "
+				  "/api/v2/spans."
+				: "Is this the address of an OTLP/HTTP receiver? It mostly ends in "
+				  "/v1/traces.");
+}
+
 enum otr_push otr_otlp_judge(const struct otr_otlp_response *rsp, size_t n,
 			     struct otr_push_result *res)
 {
 	if (rsp->status >= 200 && rsp->status < 300 && is_page(rsp)) {
-		snprintf(res->why, sizeof(res->why),
-			 "HTTP %ld with %.60s, which is no OTLP answer\nIs this the address of "
-			 "an OTLP/HTTP receiver? It mostly ends in /v1/traces.",
-			 rsp->status, rsp->type ? rsp->type : "a page");
+		explain_page(rsp, res);
 		return OTR_PUSH_DROP;
 	}
 	if (rsp->status >= 200 && rsp->status < 300) {

@@ -16,6 +16,7 @@ struct otr_otlp_response {
 	const char *type;    /* the Content-Type; NULL: there was none */
 	struct otr_slice body;
 	long retry_after_s; /* of Retry-After; 0: there was none */
+	bool is_zipkin;	    /* for the messages */
 };
 
 /* Returns the outcome of a batch of `n` spans by the answer; fills in `res`. */

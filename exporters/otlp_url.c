@@ -200,33 +200,54 @@ static int set_method(CURLU *u)
 
 /* Of a URL that cannot be parsed, http://HOST:PORT alone is shown: the rest may hold a password
  * or a token. */
-static int bad_url(const struct otr_destination *dest, struct otr_err *err)
+static int bad_url(const struct otr_destination *dest, enum otr_url_kind kind, struct otr_err *err)
 {
 	const char *colon = strstr(dest->url, "://"), *host = colon ? colon + 3 : dest->url;
 	size_t n = (size_t)(host - dest->url) + strcspn(host, "/?#");
 	bool secret = strchr(dest->url, '@') || otr_secret_within((struct otr_slice){dest->url, n});
 
-	otr_err_set(err, "export to %.*s%s (from %s): this is no URL of OTLP", secret ? 0 : (int)n,
+	otr_err_set(err, "export to %.*s%s (from %s): this is no URL of %s", secret ? 0 : (int)n,
 		    dest->url,
 		    secret	   ? "a URL with credentials"
 		    : dest->url[n] ? "/.."
 				   : "",
-		    dest->origin);
-	otr_err_hint(err, "right: http://localhost:4318, https://collector.example/otlp, "
-			  "grpc://localhost:4317");
+		    dest->origin, kind == OTR_URL_ZIPKIN ? "Zipkin" : "OTLP");
+	otr_err_hint(err, kind == OTR_URL_ZIPKIN
+				  ? "right: zipkin+http://localhost:9411"
+				  : "right: http://localhost:4318, "
+				    "https://collector.example/otlp, grpc://localhost:4317");
 	return -EINVAL;
 }
 
-int otr_otlp_url_read(struct otr_otlp_url *out, const struct otr_destination *dest, bool is_grpc,
-		      struct otr_err *err)
+/* Zipkin's path, if the URL has none. */
+static int set_zipkin(CURLU *u)
+{
+	OTR_AUTO(str_free) char *path = NULL;
+
+	if (curl_url_get(u, CURLUPART_PATH, &path, 0))
+		return -EINVAL;
+	if (strcmp(path, "/"))
+		return 0;
+	return curl_url_set(u, CURLUPART_PATH, "/api/v2/spans", 0) ? -EINVAL : 0;
+}
+
+static int set_kind(CURLU *u, enum otr_url_kind kind, const char *origin)
+{
+	if (kind == OTR_URL_GRPC)
+		return set_method(u);
+	return kind == OTR_URL_ZIPKIN ? set_zipkin(u) : set_path(u, origin);
+}
+
+int otr_otlp_url_read(struct otr_otlp_url *out, const struct otr_destination *dest,
+		      enum otr_url_kind kind, struct otr_err *err)
 {
 	OTR_AUTO(url_free) CURLU *u = parse(dest->url);
 
 	memset(out, 0, sizeof(*out));
-	if (!u || (is_grpc ? set_method(u) : set_path(u, dest->origin)) ||
-	    host_port(u, &out->host, &out->port) || curl_url_get(u, CURLUPART_URL, &out->url, 0))
-		return bad_url(dest, err);
-	out->shown = shown(u, is_grpc);
+	if (!u || set_kind(u, kind, dest->origin) || host_port(u, &out->host, &out->port) ||
+	    curl_url_get(u, CURLUPART_URL, &out->url, 0))
+		return bad_url(dest, kind, err);
+	out->shown = shown(u, kind == OTR_URL_GRPC);
 	if (out->shown)
 		return 0;
 	otr_err_set(err, "export: out of memory");

@@ -174,6 +174,7 @@ int otr_export_spec_read(struct otr_export_spec *spec, const char *text, const c
 	}
 	spec->dest.url = without_name(spec->text);
 	spec->dest.settings = spec->settings;
+	spec->dest.options = spec->ops->options;
 	return 0;
 }
 

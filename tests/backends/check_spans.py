@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """check_spans.py KIND WHERE N - are the N spans of export_driver.c in a backend, field by field?
 
-KIND is how they are read: otlp (WHERE: the lines of a Collector's file exporter) or jaeger (WHERE: the
-query API). What each span has to be is computed from its number, as make_span() of export_driver.c
+KIND is how they are read: otlp (WHERE: the lines of a Collector's file exporter), jaeger or zipkin (WHERE:
+the query API), or zipkin-otlp: as otlp, where the Collector took them as Zipkin's. Zipkin's values are all
+text, and its names have no upper case. What each span has to be is computed from its number, as make_span() of export_driver.c
 makes it. Prints the first differences and fails, or prints one line of figures.
 """
 import json
@@ -80,14 +81,48 @@ def read_jaeger(url):
                       if r["refType"] == "FOLLOWS_FROM"]}
 
 
+def text(attrs):
+    return {k: str(v) for k, v in attrs.items() if k in KEYS}
+
+
+def read_zipkin_otlp(path):
+    for sid, sp in read_otlp(path):
+        yield sid, sp | {"attrs": text(sp["attrs"])}
+
+
+def read_zipkin(url):
+    for sp in ask(f"{url}/api/v2/trace/{TRACE}"):
+        tags = sp["tags"]
+        links = [tags[k].split("|")[:2] for k in tags if k.startswith("otlp.link.")]
+        assert ("error" in tags) == (tags.get("otel.status_code") == "ERROR")
+        yield sp["id"], {
+            "trace": sp["traceId"], "parent": sp.get("parentId", ""), "name": sp["name"],
+            "kind": sp["kind"].lower(), "ns": sp["duration"] * 1000,
+            "service": sp["localEndpoint"]["serviceName"], "scope": tags["otel.scope.name"],
+            "error": "error" in tags, "attrs": text(tags), "links": [":".join(x) for x in links]}
+
+
+READERS = {"otlp": read_otlp, "jaeger": read_jaeger, "zipkin": read_zipkin,
+           "zipkin-otlp": read_zipkin_otlp}
+
+
+def expected_by(kind, i):
+    want = expected(i)
+    if kind.startswith("zipkin"):
+        want["attrs"] = text(want["attrs"])
+    if kind == "zipkin":
+        want["name"] = want["name"].lower()
+    return want
+
+
 def main(kind, where, n):
-    read = {"otlp": read_otlp, "jaeger": read_jaeger}[kind]
+    read = READERS[kind]
     got, wrong = {}, []
     for sid, sp in read(where):
         wrong += [f"{sid}: twice"] if sid in got else []
         got[sid] = sp
     for i in range(n):
-        want, is_ = expected(i), got.pop(span_id(i + 1), None)
+        want, is_ = expected_by(kind, i), got.pop(span_id(i + 1), None)
         if is_ is None:
             wrong.append(f"span {i}: missing")
             continue

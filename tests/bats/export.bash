@@ -125,6 +125,23 @@ jaeger() { # starts it; its ports are in $JAEGER_*
 	answers "$JAEGER_HTTP" "$JAEGER_GRPC" "$JAEGER_ZIPKIN" "$JAEGER_QUERY"
 }
 
+zipkin() { # starts it; its port is in $ZIPKIN
+	backend zipkin
+	command -v java >/dev/null || skip "no java for Zipkin"
+	ZIPKIN=$(free_port)
+	# One element of the list given here replaces all of it, so the port has all its members.
+	java -Xms32m -Xmx256m -jar "$CACHE/zipkin.jar" "--armeria.ports[0].ip=127.0.0.1" \
+		"--armeria.ports[0].port=$ZIPKIN" "--armeria.ports[0].protocols[0]=HTTP" \
+		>"$dir/log" 2>&1 3>&- &
+	pids+=($!)
+	for _ in $(seq 1200); do
+		curl -sf -o "$dir/probe" -m 2 "http://127.0.0.1:$ZIPKIN/health" && return
+		sleep 0.1
+	done
+	tail -n 20 "$dir/log"
+	false
+}
+
 arrived() { # N: waits until N spans and links are in the Collector's file
 	for _ in $(seq 200); do
 		[ "$(grep -o '"spanId":"' "$dir/traces.jsonl" | wc -l)" -lt "$1" ] || break
