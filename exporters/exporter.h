@@ -11,12 +11,13 @@
  *
  * An exporter that pushes sends each batch in push(). An exporter that is pulled (a page of
  * metrics that somebody fetches) has the same functions: its URL names where it listens
- * (NAME+http://127.0.0.1:9464), open() listens and starts a thread that answers, push() adds the
+ * (prometheus://127.0.0.1:9464), open() listens and starts a thread that answers, push() adds the
  * batch to what the thread answers with and returns OTR_PUSH_OK, close() ends the thread. push()
  * and that thread share a lock, which push() holds for no longer than the adding takes.
  */
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,6 +62,10 @@ struct otr_exporter_ops {
 	 * option is not given. At most 32 rows, then one whose name is NULL; or NULL. */
 	const struct otr_option *options;
 	size_t settings_size; /* of the struct that the options fill */
+
+	/* True if push() gets the spans of traces that are not sampled, too: it counts, and passes no
+	 * span on. */
+	bool takes_unsampled;
 
 	size_t state_size; /* of the state every function below is given */
 

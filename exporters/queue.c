@@ -319,6 +319,11 @@ void otr_queue_push(struct otr_queue *q, struct otr_span *sp)
 	pthread_mutex_unlock(&q->lock);
 }
 
+bool otr_queue_takes_unsampled(const struct otr_queue *q)
+{
+	return q->ops->takes_unsampled;
+}
+
 static void note_full(struct otr_queue *q)
 {
 	if (q->reported_full || q->count < q->cfg.queue_max || !q->stats.dropped)
