@@ -21,8 +21,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct otr_buf;
 struct otr_err;
+struct otr_exporter_ops;
 struct otr_option;
+struct otr_slice;
 struct otr_span;
 
 /* What every destination is opened with; spec.h reads it from text. */
@@ -31,6 +34,9 @@ struct otr_destination {
 	const char *origin;		  /* "--export", or the variable it came from */
 	const void *settings;		  /* the struct that the options of the row fill */
 	const struct otr_option *options; /* of the row */
+	const char *spool;  /* the folder of a spool, or NULL; spooled.c reads these */
+	uint64_t spool_max; /* in bytes */
+	const struct otr_exporter_ops *spooled; /* what sends the batches of the spool */
 	uint32_t given; /* bit i: option i of the row is among what the user wrote */
 };
 
@@ -85,6 +91,22 @@ struct otr_exporter_ops {
 	/* How long a batch may take with all its tries, when the exporter was told; 0: as queue.h
 	 * says. Or NULL. */
 	uint64_t (*batch_ns)(const void *state);
+
+	/* push() in two steps, for a spool between them (spooled.c); or NULL. They run on two
+	 * threads at once, and share no field that either of them writes. encode() gives the bytes
+	 * of a batch, valid until its next call, and returns 0 or -errno; kind() names what they
+	 * are, in less than OTR_SPOOL_KIND bytes; send() is as push(). */
+	int (*encode)(void *state, const struct otr_span *const *spans, size_t n,
+		      struct otr_slice *out);
+	const char *(*kind)(const void *state);
+	enum otr_push (*send)(void *state, struct otr_slice body, size_t n,
+			      const _Atomic uint64_t *deadline_ns, struct otr_push_result *res);
+
+	/* For an exporter with a thread of its own: appends notices that came since the last call,
+	 * each with a NUL at its end; and is told that the queue closes, until when it may go on
+	 * (CLOCK_MONOTONIC). Or NULL. */
+	void (*notices)(void *state, struct otr_buf *out);
+	void (*closing)(void *state, uint64_t deadline_ns);
 
 	/* Releases everything open() and push() took. */
 	void (*close)(void *state);

@@ -147,9 +147,9 @@ static int frame(struct otlp *o, struct otr_slice *body)
 }
 
 /* Encodes a batch; `out` is the body to send. */
-static int encode(struct otlp *o, const struct otr_span *const *spans, size_t n,
-		  struct otr_slice *out)
+static int encode(void *state, const struct otr_span *const *spans, size_t n, struct otr_slice *out)
 {
+	struct otlp *o = state;
 	int rc;
 
 	if (o->cfg.protocol == OTR_OTLP_JSON) {
@@ -200,26 +200,45 @@ static enum otr_push judge(struct otlp *o, size_t n, struct otr_push_result *res
 	return otr_otlp_judge(&rsp, n, res);
 }
 
-static enum otr_push otlp_push(void *state, const struct otr_span *const *spans, size_t n,
+static enum otr_push otlp_send(void *state, struct otr_slice body, size_t n,
 			       const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
 	uint64_t start = otr_post_now_ns(), until = UINT64_MAX;
 	struct otlp *o = state;
-	struct otr_slice body;
-	CURLcode rc;
+	CURLcode rc = CURLE_OUT_OF_MEMORY;
 
 	if (o->cfg.timeout_ns != UINT64_MAX)
 		until = start + o->cfg.timeout_ns;
 	if (*deadline_ns < until)
 		until = *deadline_ns;
-	if (encode(o, spans, n, &body) || (is_grpc(o) && !set_timeout(o, start, until))) {
-		snprintf(res->why, sizeof(res->why),
-			 "a batch of %zu spans does not fit into memory", n);
-		return OTR_PUSH_DROP;
-	}
+	if (is_grpc(o) && !set_timeout(o, start, until))
+		return otr_post_unanswered(&o->post, rc, 0, res);
 	if (otr_post(&o->post, body, until, deadline_ns, &rc) || has_status(o, rc))
 		return judge(o, n, res);
 	return otr_post_unanswered(&o->post, rc, otr_post_now_ns() - start, res);
+}
+
+static enum otr_push otlp_push(void *state, const struct otr_span *const *spans, size_t n,
+			       const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
+{
+	struct otr_slice body;
+
+	if (!encode(state, spans, n, &body))
+		return otlp_send(state, body, n, deadline_ns, res);
+	snprintf(res->why, sizeof(res->why), "a batch of %zu spans does not fit into memory", n);
+	return OTR_PUSH_DROP;
+}
+
+static const char *otlp_kind(const void *state)
+{
+	static const char *const kinds[][2] = {
+		[OTR_OTLP_PROTOBUF] = {"otlp/protobuf", "otlp/protobuf+gzip"},
+		[OTR_OTLP_JSON] = {"otlp/json", "otlp/json+gzip"},
+		[OTR_OTLP_GRPC] = {"otlp/grpc", "otlp/grpc+gzip"},
+	};
+	const struct otlp *o = state;
+
+	return kinds[o->cfg.protocol][o->cfg.gzip];
 }
 
 static uint64_t otlp_batch_ns(const void *state)
@@ -238,6 +257,9 @@ const struct otr_exporter_ops otr_exporter_otlp = {
 	.open = otlp_open,
 	.where = otlp_where,
 	.push = otlp_push,
+	.encode = encode,
+	.kind = otlp_kind,
+	.send = otlp_send,
 	.batch_ns = otlp_batch_ns,
 	.close = otlp_close,
 };

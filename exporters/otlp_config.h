@@ -16,6 +16,7 @@
 
 #include "agent/config/config.h"
 #include "exporters/otlp_url.h"
+#include "exporters/spooled.h"
 
 struct curl_slist;
 struct otr_destination;
@@ -38,6 +39,7 @@ struct otr_otlp_settings {
 	int compression; /* 0: gzip, 1: none */
 	int protocol;	 /* enum otr_otlp_protocol */
 	char *ca, *cert, *key;
+	struct otr_spool_settings spool;
 };
 
 extern const struct otr_option otr_otlp_options[];

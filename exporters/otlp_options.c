@@ -58,5 +58,6 @@ const struct otr_option otr_otlp_options[] = {
 	 FILE_OF(key),
 	 .env = ENV("CLIENT_KEY"),
 	 .help = "Private key of the client, PEM."},
+	OTR_SPOOL_OPTIONS(struct otr_otlp_settings, spool),
 	{.name = NULL},
 };

@@ -32,6 +32,7 @@
 #include "exporters/health.h"
 #include "exporters/queue_config.h"
 #include "exporters/spec.h"
+#include "exporters/spooled.h"
 
 #define MS	    1000000ull
 #define BATCH_BYTES (2u << 20) /* a server of gRPC takes 4 MiB at most, and this is an estimate */
@@ -341,6 +342,8 @@ void otr_queue_tick(struct otr_queue *q, otr_queue_notice_fn fn, void *arg)
 
 	pthread_mutex_lock(&q->lock);
 	note_full(q);
+	if (q->ops->notices)
+		q->ops->notices(q->state, &q->notices);
 	notices = q->notices;
 	memset(&q->notices, 0, sizeof(q->notices));
 	pthread_mutex_unlock(&q->lock);
@@ -373,6 +376,15 @@ static void queue_free(struct otr_queue **qp)
 	free(q->batch);
 	free(q->ring);
 	free(q);
+}
+
+/* What is opened in place of the row: the same behind a spool, if there is one. */
+static const struct otr_exporter_ops *ops_of(struct otr_export_spec *spec)
+{
+	if (!otr_spool_wanted(&spec->dest))
+		return spec->ops;
+	spec->dest.spooled = spec->ops;
+	return &otr_exporter_spooled;
 }
 
 static struct otr_queue *queue_new(const struct otr_exporter_ops *ops, const char *origin)
@@ -414,10 +426,9 @@ static int start(struct otr_queue *q)
 	return rc;
 }
 
-static int open_queue(struct otr_queue **out, const struct otr_export_spec *spec,
-		      struct otr_err *err)
+static int open_queue(struct otr_queue **out, struct otr_export_spec *spec, struct otr_err *err)
 {
-	OTR_AUTO(queue_free) struct otr_queue *q = queue_new(spec->ops, spec->dest.origin);
+	OTR_AUTO(queue_free) struct otr_queue *q = queue_new(ops_of(spec), spec->dest.origin);
 	int rc;
 
 	if (!q) {
@@ -461,5 +472,7 @@ void otr_queue_close(struct otr_queue **qp, uint64_t deadline_ns)
 	pthread_mutex_unlock(&q->lock);
 
 	pthread_join(q->thread, NULL);
+	if (q->ops->closing)
+		q->ops->closing(q->state, deadline_ns);
 	q->ops->close(q->state);
 }

@@ -54,6 +54,7 @@ static const struct otr_option options[] = {
 	 .help = "Certificates to trust, PEM. Default: those of this host."},
 	{.name = "cert", FILE_OF(cert), .help = "Certificate of the client, PEM."},
 	{.name = "key", FILE_OF(key), .help = "Private key of the client, PEM."},
+	OTR_SPOOL_OPTIONS(struct otr_otlp_settings, spool),
 	{.name = NULL},
 };
 
@@ -118,9 +119,9 @@ static const char *zipkin_where(const void *state)
 	return ((const struct zipkin *)state)->cfg.to.shown;
 }
 
-static int encode(struct zipkin *z, const struct otr_span *const *spans, size_t n,
-		  struct otr_slice *out)
+static int encode(void *state, const struct otr_span *const *spans, size_t n, struct otr_slice *out)
 {
+	struct zipkin *z = state;
 	int rc;
 
 	otr_buf_reset(&z->body);
@@ -151,24 +152,34 @@ static enum otr_push judge(struct zipkin *z, size_t n, struct otr_push_result *r
 	return otr_otlp_judge(&rsp, n, res);
 }
 
-static enum otr_push zipkin_push(void *state, const struct otr_span *const *spans, size_t n,
+static enum otr_push zipkin_send(void *state, struct otr_slice body, size_t n,
 				 const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
 	uint64_t start = otr_post_now_ns(), until = UINT64_MAX;
 	struct zipkin *z = state;
-	struct otr_slice body;
 	CURLcode rc;
 
-	if (encode(z, spans, n, &body)) {
-		snprintf(res->why, sizeof(res->why),
-			 "a batch of %zu spans does not fit into memory", n);
-		return OTR_PUSH_DROP;
-	}
 	if (z->cfg.timeout_ns != UINT64_MAX)
 		until = start + z->cfg.timeout_ns;
 	if (otr_post(&z->post, body, until, deadline_ns, &rc))
 		return judge(z, n, res);
 	return otr_post_unanswered(&z->post, rc, otr_post_now_ns() - start, res);
+}
+
+static enum otr_push zipkin_push(void *state, const struct otr_span *const *spans, size_t n,
+				 const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
+{
+	struct otr_slice body;
+
+	if (!encode(state, spans, n, &body))
+		return zipkin_send(state, body, n, deadline_ns, res);
+	snprintf(res->why, sizeof(res->why), "a batch of %zu spans does not fit into memory", n);
+	return OTR_PUSH_DROP;
+}
+
+static const char *zipkin_kind(const void *state)
+{
+	return ((const struct zipkin *)state)->cfg.gzip ? "zipkin+gzip" : "zipkin";
 }
 
 static uint64_t zipkin_batch_ns(const void *state)
@@ -186,6 +197,9 @@ const struct otr_exporter_ops otr_exporter_zipkin = {
 	.open = zipkin_open,
 	.where = zipkin_where,
 	.push = zipkin_push,
+	.encode = encode,
+	.kind = zipkin_kind,
+	.send = zipkin_send,
 	.batch_ns = zipkin_batch_ns,
 	.close = zipkin_close,
 };
