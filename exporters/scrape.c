@@ -198,7 +198,12 @@ static int listen_on(struct otr_scrape *s, const struct addrinfo *ai)
 
 static int bind_port(struct otr_scrape *s, const char *host, uint16_t port, struct otr_err *err)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+	/* Whoever says localhost looks for 127.0.0.1, also where ::1 has that name first. */
+	const struct addrinfo hints = {
+		.ai_family = strcasecmp(host, "localhost") ? AF_UNSPEC : AF_INET,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE,
+	};
 	struct addrinfo *list = NULL;
 	char service[8];
 	int rc;

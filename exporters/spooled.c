@@ -126,10 +126,12 @@ static void count(const struct spooled *s, enum otr_push out, const struct otr_p
 static uint64_t try_batch(struct spooled *s, uint32_t n, struct otr_backoff *bo)
 {
 	struct otr_push_result res = {0};
-	uint64_t deadline = otr_now() + SEND_NS, pause = 0;
+	uint64_t pause = 0;
 	enum otr_push out;
 
-	s->send_deadline_ns = s->is_closing && s->close_ns < deadline ? s->close_ns : deadline;
+	s->send_deadline_ns = otr_now() + SEND_NS;
+	if (s->is_closing) /* asked after the store: end_sending() stores them the other way round */
+		s->send_deadline_ns = s->close_ns;
 	out = s->ops->send(s->state, otr_buf_view(&s->body), n, &s->send_deadline_ns, &res);
 	if (out == OTR_PUSH_RETRY) {
 		pause = otr_backoff_pause(bo, res.retry_after_ns);
@@ -174,16 +176,23 @@ static void *work(void *arg)
 
 /* ---- the exporter ---- */
 
+/* Ends the thread, at `deadline_ns` at the latest. */
+static void end_sending(struct spooled *s, uint64_t deadline_ns)
+{
+	s->close_ns = deadline_ns;
+	s->is_closing = true;
+	s->send_deadline_ns = deadline_ns;
+	otr_spool_wake(s->spool);
+	pthread_join(s->thread, NULL);
+	s->thread = 0;
+}
+
 static void spooled_close(void *state)
 {
 	struct spooled *s = state;
 
-	if (s->thread) {
-		s->is_closing = true;
-		s->send_deadline_ns = s->close_ns;
-		otr_spool_wake(s->spool);
-		pthread_join(s->thread, NULL);
-	}
+	if (s->thread)
+		end_sending(s, 0);
 	if (s->state)
 		s->ops->close(s->state);
 	free(s->state);
@@ -199,12 +208,7 @@ static void spooled_closing(void *state, uint64_t deadline_ns)
 	struct spooled *s = state;
 	struct otr_spool_stats st;
 
-	s->close_ns = deadline_ns;
-	s->send_deadline_ns = s->send_deadline_ns < deadline_ns ? s->send_deadline_ns : deadline_ns;
-	s->is_closing = true;
-	otr_spool_wake(s->spool);
-	pthread_join(s->thread, NULL);
-	s->thread = 0;
+	end_sending(s, deadline_ns);
 	otr_spool_stats(s->spool, &st);
 	if (st.spans)
 		otr_log(OTR_LOG_WARN, "export to %s: %" PRIu64 " spans stay in the spool",

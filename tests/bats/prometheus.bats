@@ -157,6 +157,17 @@ counted() { # N: waits until the page counts N spans
 	page
 }
 
+@test "IPv6 has its brackets" {
+	page_port=$(free_port)
+	timeout 60 build/tests/backends/export_driver "prometheus://[::1]:$page_port" linger=100000 3>&- &
+	pids+=($!)
+	page=http://[::1]:$page_port/metrics
+	for _ in $(seq 100); do page && break; sleep 0.1; done
+	grep -q '^otrace_build_info' "$dir/page"
+	run build/tests/backends/export_driver "prometheus://[::1]:$page_port"
+	[[ $output == *"export to prometheus://[::1]:$page_port (from --export): cannot listen on ::1"* ]]
+}
+
 @test "sets of labels beyond the limit are counted in one, and no span is left out" {
 	page_port=$(free_port)
 	timeout 60 build/tests/backends/export_driver "prometheus://127.0.0.1:$page_port,series=2" \
