@@ -172,15 +172,27 @@ static void db_labels(struct otr_buf *out, const struct otr_span *sp)
 
 typedef void (*labels_fn)(struct otr_buf *out, const struct otr_span *sp);
 
+/* A trace that is not sampled is exported nowhere, so it is no example. */
+static const struct otr_exemplar *exemplar_of(const struct otr_span *sp, struct otr_exemplar *ex)
+{
+	if (!(sp->flags & OTR_FLAG_SAMPLED))
+		return NULL;
+	memcpy(ex->trace_id, sp->trace_id, sizeof(ex->trace_id));
+	memcpy(ex->span_id, sp->span_id, sizeof(ex->span_id));
+	ex->time_ns = sp->end_ns;
+	return ex;
+}
+
 static void observe(struct otr_metric *m, labels_fn labels, const struct otr_span *sp,
 		    double seconds, double weight)
 {
+	struct otr_exemplar ex;
 	char space[1024];
 	struct otr_buf set = OTR_BUF_ON(space, 0);
 
 	labels(&set, sp);
 	if (!set.rc)
-		otr_metric_add(m, otr_buf_view(&set), seconds, weight);
+		otr_metric_add(m, otr_buf_view(&set), seconds, weight, exemplar_of(sp, &ex));
 	otr_buf_fini(&set);
 }
 
@@ -201,14 +213,17 @@ void otr_metrics_add(struct otr_metrics *m, const struct otr_span *sp, uint64_t 
 	otr_targets_add(&m->targets, sp->resource, now_ns);
 }
 
-void otr_metrics_write(struct otr_metrics *m, struct otr_buf *out, uint64_t now_ns)
+void otr_metrics_write(struct otr_metrics *m, struct otr_buf *out, enum otr_page page,
+		       uint64_t now_ns)
 {
 	otr_graph_expire(&m->graph, now_ns);
-	otr_targets_write(&m->targets, out, now_ns);
-	otr_metric_write(&m->http_server, out);
-	otr_metric_write(&m->http_client, out);
-	otr_metric_write(&m->db_client, out);
-	otr_metric_write(&m->spans, out);
-	otr_graph_write(&m->graph, out);
-	otr_metrics_self(out);
+	otr_targets_write(&m->targets, out, page, now_ns);
+	otr_metric_write(&m->http_server, out, page);
+	otr_metric_write(&m->http_client, out, page);
+	otr_metric_write(&m->db_client, out, page);
+	otr_metric_write(&m->spans, out, page);
+	otr_graph_write(&m->graph, out, page);
+	otr_metrics_self(out, page);
+	if (page == OTR_PAGE_OPENMETRICS)
+		otr_buf_str(out, "# EOF\n");
 }

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exporters/series.h"
+
 struct otr_buf;
 struct otr_metrics;
 struct otr_span;
@@ -28,6 +30,7 @@ void otr_metrics_free(struct otr_metrics **mp);
 void otr_metrics_add(struct otr_metrics *m, const struct otr_span *sp, uint64_t now_ns);
 
 /* Appends the page that Prometheus reads. */
-void otr_metrics_write(struct otr_metrics *m, struct otr_buf *out, uint64_t now_ns);
+void otr_metrics_write(struct otr_metrics *m, struct otr_buf *out, enum otr_page page,
+		       uint64_t now_ns);
 
 #endif /* OTR_METRICS_H */

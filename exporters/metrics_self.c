@@ -17,9 +17,9 @@
 #include "agent/base/version.h"
 #include "exporters/series.h"
 
-static void put_losses(struct otr_buf *out)
+static void put_losses(struct otr_buf *out, enum otr_page page)
 {
-	otr_metric_head(out, "otrace_lost_total", "counter",
+	otr_metric_head(out, page, "otrace_lost_total", "counter",
 			"What was lost, by cause: otrace is blind for these.");
 	for (int i = OTR_LOSS_NONE + 1; i < OTR_LOSS_MAX; i++)
 		otr_buf_printf(out, "otrace_lost_total{cause=\"%s\",unit=\"%s\"} %" PRIu64 "\n",
@@ -58,20 +58,20 @@ static double start_time(void)
 	       (double)ticks / 100;
 }
 
-void otr_metrics_self(struct otr_buf *out)
+void otr_metrics_self(struct otr_buf *out, enum otr_page page)
 {
-	put_losses(out);
-	otr_metric_head(out, "otrace_build_info", "gauge", "The version of otrace.");
+	put_losses(out, page);
+	otr_metric_head(out, page, "otrace_build_info", "info", "The version of otrace.");
 	otr_buf_str(out, "otrace_build_info{version=\"" OTR_VERSION "\"} 1\n");
-	otr_metric_head(out, "process_cpu_seconds_total", "counter",
+	otr_metric_head(out, page, "process_cpu_seconds_total", "counter",
 			"CPU time of otrace, user and system.");
 	otr_buf_printf(out, "process_cpu_seconds_total %.6f\n", (double)otr_usage_cpu_ns() / 1e9);
-	otr_metric_head(out, "process_resident_memory_bytes", "gauge",
+	otr_metric_head(out, page, "process_resident_memory_bytes", "gauge",
 			"Memory of otrace that is resident.");
 	otr_buf_printf(out, "process_resident_memory_bytes %" PRIu64 "\n", otr_usage_rss());
-	otr_metric_head(out, "process_open_fds", "gauge", "Open files of otrace.");
+	otr_metric_head(out, page, "process_open_fds", "gauge", "Open files of otrace.");
 	otr_buf_printf(out, "process_open_fds %" PRIu64 "\n", open_files());
-	otr_metric_head(out, "process_start_time_seconds", "gauge",
+	otr_metric_head(out, page, "process_start_time_seconds", "gauge",
 			"When otrace was started, since the epoch.");
 	otr_buf_printf(out, "process_start_time_seconds %.2f\n", start_time());
 }

@@ -4,9 +4,11 @@
 
 /* metrics_self.h - what otrace itself loses and costs, as metrics. */
 
+#include "exporters/series.h"
+
 struct otr_buf;
 
 /* Appends them. */
-void otr_metrics_self(struct otr_buf *out);
+void otr_metrics_self(struct otr_buf *out, enum otr_page page);
 
 #endif /* OTR_METRICS_SELF_H */

@@ -49,12 +49,12 @@ struct prometheus {
 	char where[160];
 };
 
-static int page(void *arg, struct otr_buf *out)
+static int page(void *arg, struct otr_buf *out, enum otr_page format)
 {
 	struct prometheus *p = arg;
 
 	pthread_mutex_lock(&p->lock);
-	otr_metrics_write(p->metrics, out, otr_now());
+	otr_metrics_write(p->metrics, out, format, otr_now());
 	pthread_mutex_unlock(&p->lock);
 	return out->rc;
 }

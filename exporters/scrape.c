@@ -59,16 +59,22 @@ static enum MHD_Result send_text(struct MHD_Connection *con, unsigned int status
 	return rc;
 }
 
-static bool wants_gzip(struct MHD_Connection *con)
+static bool accepts(struct MHD_Connection *con, const char *header, const char *word)
 {
-	const char *v = MHD_lookup_connection_value(con, MHD_HEADER_KIND, "Accept-Encoding");
+	const char *v = MHD_lookup_connection_value(con, MHD_HEADER_KIND, header);
 
-	return v && strcasestr(v, "gzip");
+	return v && strcasestr(v, word);
 }
 
 /* Gives `body` away. */
-static enum MHD_Result send_page(struct MHD_Connection *con, struct otr_buf *body, bool is_gzip)
+static enum MHD_Result send_page(struct MHD_Connection *con, struct otr_buf *body,
+				 enum otr_page format, bool is_gzip)
 {
+	static const char *const types[] = {
+		[OTR_PAGE_PLAIN] = "text/plain; version=0.0.4; charset=utf-8",
+		[OTR_PAGE_OPENMETRICS] =
+			"application/openmetrics-text; version=1.0.0; charset=utf-8",
+	};
 	struct MHD_Response *rsp =
 		MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result rc;
@@ -76,7 +82,7 @@ static enum MHD_Result send_page(struct MHD_Connection *con, struct otr_buf *bod
 	if (!rsp)
 		return MHD_NO;
 	memset(body, 0, sizeof(*body));
-	MHD_add_response_header(rsp, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+	MHD_add_response_header(rsp, "Content-Type", types[format]);
 	if (is_gzip)
 		MHD_add_response_header(rsp, "Content-Encoding", "gzip");
 	rc = MHD_queue_response(con, MHD_HTTP_OK, rsp);
@@ -87,12 +93,16 @@ static enum MHD_Result send_page(struct MHD_Connection *con, struct otr_buf *bod
 static enum MHD_Result answer_page(struct otr_scrape *s, struct MHD_Connection *con)
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf plain = {0}, packed = {0};
+	enum otr_page format = OTR_PAGE_PLAIN;
 
-	if (s->page(s->arg, &plain))
+	if (accepts(con, "Accept", "application/openmetrics-text"))
+		format = OTR_PAGE_OPENMETRICS;
+	if (s->page(s->arg, &plain, format))
 		return send_text(con, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory for this page\n");
-	if (wants_gzip(con) && !otr_gzip(&s->gz, &packed, otr_buf_view(&plain)))
-		return send_page(con, &packed, true);
-	return send_page(con, &plain, false);
+	if (accepts(con, "Accept-Encoding", "gzip") &&
+	    !otr_gzip(&s->gz, &packed, otr_buf_view(&plain)))
+		return send_page(con, &packed, format, true);
+	return send_page(con, &plain, format, false);
 }
 
 /* True if no name of a foreign site leads here: localhost, or an address. */

@@ -13,12 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exporters/series.h"
+
 struct otr_buf;
 struct otr_err;
 struct otr_scrape;
 
-/* Appends the page. Called on the thread of the server. Returns 0 or -errno. */
-typedef int (*otr_scrape_fn)(void *arg, struct otr_buf *out);
+/* Appends the page in one of its formats. Called on the thread of the server. Returns 0 or -errno. */
+typedef int (*otr_scrape_fn)(void *arg, struct otr_buf *out, enum otr_page format);
 
 /* Listens on `host`, a name or an address, and `port`, and answers `path` by `page`. `port` 0: any.
  * Returns 0, or -errno with the reason in `err`. */

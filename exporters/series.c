@@ -4,21 +4,27 @@
 #include "exporters/series.h"
 
 #include <ctype.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/base/buf.h"
 #include "agent/base/keyed.h"
 #include "agent/base/utf8.h"
+#include "exporters/json.h"
 
-#define SERIES_MAX 1000
-#define VALUE_MAX  200
-#define OVERFLOW   "otel_metric_overflow=\"true\""
+#define SERIES_MAX  1000
+#define EXEMPLAR_NS 60000000000ull
+#define VALUE_MAX   200
+#define OVERFLOW    "otel_metric_overflow=\"true\""
 
 struct otr_series {
 	UT_hash_handle hh;
 	double count, sum;
 	double buckets[OTR_BOUNDS_MAX]; /* not cumulative */
+	struct otr_exemplar exemplar;	/* time_ns 0: none */
+	double exemplar_value;
 	size_t len;
 	char labels[];
 };
@@ -63,7 +69,18 @@ static struct otr_series *series_of(struct otr_metric *m, struct otr_slice label
 	return s;
 }
 
-void otr_metric_add(struct otr_metric *m, struct otr_slice labels, double value, double weight)
+static void keep_exemplar(struct otr_series *s, const struct otr_exemplar *ex, double value)
+{
+	bool is_old = ex->time_ns > s->exemplar.time_ns + EXEMPLAR_NS;
+
+	if (value < s->exemplar_value && !is_old)
+		return;
+	s->exemplar = *ex;
+	s->exemplar_value = value;
+}
+
+void otr_metric_add(struct otr_metric *m, struct otr_slice labels, double value, double weight,
+		    const struct otr_exemplar *ex)
 {
 	struct otr_series *s = series_of(m, labels);
 	size_t i = 0;
@@ -76,6 +93,8 @@ void otr_metric_add(struct otr_metric *m, struct otr_slice labels, double value,
 		i++;
 	if (i < m->n_bounds)
 		s->buckets[i] += weight;
+	if (ex)
+		keep_exemplar(s, ex, value);
 }
 
 void otr_metric_fini(struct otr_metric *m)
@@ -91,22 +110,58 @@ void otr_metric_fini(struct otr_metric *m)
 	m->n = 0;
 }
 
-void otr_metric_head(struct otr_buf *out, const char *name, const char *type, const char *help)
+void otr_metric_head(struct otr_buf *out, enum otr_page page, const char *name, const char *type,
+		     const char *help)
 {
-	otr_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	bool is_info = !strcmp(type, "info");
+	size_t n = strlen(name);
+
+	if (page == OTR_PAGE_OPENMETRICS && !strcmp(type, "counter"))
+		n -= strlen("_total");
+	else if (page == OTR_PAGE_OPENMETRICS && is_info)
+		n -= strlen("_info");
+	else if (is_info)
+		type = "gauge";
+	otr_buf_printf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)n, name, help, (int)n, name,
+		       type);
+}
+
+/* " # {trace_id="..",span_id=".."} 0.25 1700000000.123" */
+static void write_exemplar(const struct otr_series *s, struct otr_buf *out)
+{
+	const struct otr_exemplar *ex = &s->exemplar;
+
+	otr_json_hex(out, " # {trace_id=\"", ex->trace_id, sizeof(ex->trace_id));
+	otr_json_hex(out, ",span_id=\"", ex->span_id, sizeof(ex->span_id));
+	otr_buf_printf(out, "} %.15g %.3f", s->exemplar_value, (double)ex->time_ns / 1e9);
+}
+
+/* One bucket; `under` is the bound of the one below it. */
+static void write_bucket(const struct otr_metric *m, const struct otr_series *s, double under,
+			 double bound, double sum, struct otr_buf *out, enum otr_page page)
+{
+	if (isinf(bound))
+		otr_buf_printf(out, "%s_bucket{%s,le=\"+Inf\"} %.15g", m->name, s->labels, sum);
+	else
+		otr_buf_printf(out, "%s_bucket{%s,le=\"%g\"} %.15g", m->name, s->labels, bound,
+			       sum);
+	if (page == OTR_PAGE_OPENMETRICS && s->exemplar.time_ns && s->exemplar_value > under &&
+	    s->exemplar_value <= bound)
+		write_exemplar(s, out);
+	otr_buf_byte(out, '\n');
 }
 
 static void write_histogram(const struct otr_metric *m, const struct otr_series *s,
-			    struct otr_buf *out)
+			    struct otr_buf *out, enum otr_page page)
 {
-	double sum = 0;
+	double sum = 0, under = -1;
 
 	for (size_t i = 0; i < m->n_bounds; i++) {
 		sum += s->buckets[i];
-		otr_buf_printf(out, "%s_bucket{%s,le=\"%g\"} %.15g\n", m->name, s->labels,
-			       m->bounds[i], sum);
+		write_bucket(m, s, under, m->bounds[i], sum, out, page);
+		under = m->bounds[i];
 	}
-	otr_buf_printf(out, "%s_bucket{%s,le=\"+Inf\"} %.15g\n", m->name, s->labels, s->count);
+	write_bucket(m, s, under, INFINITY, s->count, out, page);
 	otr_buf_printf(out, "%s_sum{%s} %.15g\n", m->name, s->labels, s->sum);
 	otr_buf_printf(out, "%s_count{%s} %.15g\n", m->name, s->labels, s->count);
 }
@@ -117,30 +172,30 @@ static void write_counter(const char *name, const struct otr_series *s, struct o
 }
 
 static void write_counters(const struct otr_metric *m, const char *name, const char *help,
-			   struct otr_buf *out)
+			   struct otr_buf *out, enum otr_page page)
 {
-	otr_metric_head(out, name, "counter", help);
+	otr_metric_head(out, page, name, "counter", help);
 	for (const struct otr_series *s = m->all; s; s = s->hh.next)
 		write_counter(name, s, out);
 	if (m->overflow)
 		write_counter(name, m->overflow, out);
 }
 
-void otr_metric_write(const struct otr_metric *m, struct otr_buf *out)
+void otr_metric_write(const struct otr_metric *m, struct otr_buf *out, enum otr_page page)
 {
 	if (!m->all && !m->overflow)
 		return;
 	if (!m->bounds) {
-		write_counters(m, m->name, m->help, out);
+		write_counters(m, m->name, m->help, out, page);
 		return;
 	}
-	otr_metric_head(out, m->name, "histogram", m->help);
+	otr_metric_head(out, page, m->name, "histogram", m->help);
 	for (const struct otr_series *s = m->all; s; s = s->hh.next)
-		write_histogram(m, s, out);
+		write_histogram(m, s, out, page);
 	if (m->overflow)
-		write_histogram(m, m->overflow, out);
+		write_histogram(m, m->overflow, out, page);
 	if (m->count_name)
-		write_counters(m, m->count_name, m->count_help, out);
+		write_counters(m, m->count_name, m->count_help, out, page);
 }
 
 /* ---- labels ---- */

@@ -23,6 +23,20 @@
 struct otr_buf;
 struct otr_series; /* one set of labels */
 
+/* OpenMetrics is the format that has exemplars; names of counters have no _total in its heads.
+ * https://prometheus.io/docs/specs/om/open_metrics_spec/ */
+enum otr_page {
+	OTR_PAGE_PLAIN,
+	OTR_PAGE_OPENMETRICS,
+};
+
+/* The trace that an observation belongs to. */
+struct otr_exemplar {
+	uint8_t trace_id[16];
+	uint8_t span_id[8];
+	uint64_t time_ns; /* since the epoch */
+};
+
 #define OTR_BOUNDS_MAX 16
 
 struct otr_metric {
@@ -38,11 +52,13 @@ struct otr_metric {
 	size_t n;
 };
 
-/* Adds `weight` observations of `value` to the series of `labels`. */
-void otr_metric_add(struct otr_metric *m, struct otr_slice labels, double value, double weight);
+/* Adds `weight` observations of `value` to the series of `labels`. `ex` is an exemplar, or NULL: a
+ * series keeps that of the slowest observation of a minute. */
+void otr_metric_add(struct otr_metric *m, struct otr_slice labels, double value, double weight,
+		    const struct otr_exemplar *ex);
 
 /* Appends the metric, or nothing if it has no series. */
-void otr_metric_write(const struct otr_metric *m, struct otr_buf *out);
+void otr_metric_write(const struct otr_metric *m, struct otr_buf *out, enum otr_page page);
 void otr_metric_fini(struct otr_metric *m);
 
 /* Appends `name="value"`, after a comma if the line has labels: text of any kind, cut at 200 bytes. */
@@ -51,7 +67,8 @@ void otr_metric_label(struct otr_buf *out, const char *name, struct otr_slice va
 /* Appends the name of a label for that of an attribute: "k8s.pod.name" is k8s_pod_name. */
 void otr_metric_label_name(struct otr_buf *out, struct otr_slice name);
 
-/* Appends the two lines before a metric. */
-void otr_metric_head(struct otr_buf *out, const char *name, const char *type, const char *help);
+/* Appends the two lines before a metric. `type`: counter, gauge, histogram, info. */
+void otr_metric_head(struct otr_buf *out, enum otr_page page, const char *name, const char *type,
+		     const char *help);
 
 #endif /* OTR_SERIES_H */

@@ -182,13 +182,13 @@ static void add_edge(struct otr_graph *g, const struct otr_graph_half *client,
 	labels_of(&labels, client ? client->service : "user",
 		  server ? server->service : client->peer, type);
 	set = otr_buf_view(&labels);
-	otr_metric_add(&g->total, set, 0, any->weight);
+	otr_metric_add(&g->total, set, 0, any->weight, NULL);
 	if ((client && client->failed) || (server && server->failed))
-		otr_metric_add(&g->failed, set, 0, any->weight);
+		otr_metric_add(&g->failed, set, 0, any->weight, NULL);
 	if (client)
-		otr_metric_add(&g->client, set, client->seconds, client->weight);
+		otr_metric_add(&g->client, set, client->seconds, client->weight, NULL);
 	if (server)
-		otr_metric_add(&g->server, set, server->seconds, server->weight);
+		otr_metric_add(&g->server, set, server->seconds, server->weight, NULL);
 	otr_buf_fini(&labels);
 }
 
@@ -199,7 +199,7 @@ static void add_unpaired(struct otr_graph *g, const struct otr_graph_half *serve
 
 	otr_metric_label(&labels, "client", OTR_SLICE(""));
 	otr_metric_label(&labels, "server", otr_slice_str(server->service));
-	otr_metric_add(&g->unpaired, otr_buf_view(&labels), 0, server->weight);
+	otr_metric_add(&g->unpaired, otr_buf_view(&labels), 0, server->weight, NULL);
 	otr_buf_fini(&labels);
 }
 
@@ -300,11 +300,11 @@ void otr_graph_add(struct otr_graph *g, const struct otr_span *sp, double weight
 	otr_graph_expire(g, now_ns);
 }
 
-void otr_graph_write(const struct otr_graph *g, struct otr_buf *out)
+void otr_graph_write(const struct otr_graph *g, struct otr_buf *out, enum otr_page page)
 {
-	otr_metric_write(&g->total, out);
-	otr_metric_write(&g->failed, out);
-	otr_metric_write(&g->client, out);
-	otr_metric_write(&g->server, out);
-	otr_metric_write(&g->unpaired, out);
+	otr_metric_write(&g->total, out, page);
+	otr_metric_write(&g->failed, out, page);
+	otr_metric_write(&g->client, out, page);
+	otr_metric_write(&g->server, out, page);
+	otr_metric_write(&g->unpaired, out, page);
 }

@@ -39,6 +39,6 @@ void otr_graph_add(struct otr_graph *g, const struct otr_span *sp, double weight
 
 /* Ends the waiting of those that came 10 s before `now_ns`. */
 void otr_graph_expire(struct otr_graph *g, uint64_t now_ns);
-void otr_graph_write(const struct otr_graph *g, struct otr_buf *out);
+void otr_graph_write(const struct otr_graph *g, struct otr_buf *out, enum otr_page page);
 
 #endif /* OTR_SERVICE_GRAPH_H */

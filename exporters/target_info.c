@@ -116,7 +116,8 @@ static void put_target(struct otr_buf *out, const struct otr_resource *res)
 		otr_buf_printf(out, "target_info{%.*s} 1\n", OTR_SLICE_ARG(otr_buf_view(&labels)));
 }
 
-void otr_targets_write(struct otr_targets *t, struct otr_buf *out, uint64_t now_ns)
+void otr_targets_write(struct otr_targets *t, struct otr_buf *out, enum otr_page page,
+		       uint64_t now_ns)
 {
 	bool any = false;
 
@@ -127,7 +128,7 @@ void otr_targets_write(struct otr_targets *t, struct otr_buf *out, uint64_t now_
 			continue;
 		if (!any)
 			otr_metric_head(
-				out, "target_info", "gauge",
+				out, page, "target_info", "info",
 				"The processes that are traced, and what is known of them.");
 		any = true;
 		put_target(out, t->at[i].resource);

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exporters/series.h"
+
 struct otr_buf;
 struct otr_resource;
 
@@ -23,7 +25,8 @@ struct otr_targets { /* begins zeroed */
 
 /* Sees `res` at `now_ns` and takes a reference; NULL is none. */
 void otr_targets_add(struct otr_targets *t, const struct otr_resource *res, uint64_t now_ns);
-void otr_targets_write(struct otr_targets *t, struct otr_buf *out, uint64_t now_ns);
+void otr_targets_write(struct otr_targets *t, struct otr_buf *out, enum otr_page page,
+		       uint64_t now_ns);
 void otr_targets_fini(struct otr_targets *t);
 
 #endif /* OTR_TARGET_INFO_H */

@@ -78,7 +78,7 @@ counted() { # N: waits until the page counts N spans
 	prom=$(free_port)
 	sed "s|@TARGET@|127.0.0.1:$page_port|" $here/conf/prometheus.yml >"$dir/prometheus.yml"
 	"$CACHE/prometheus" "--config.file=$dir/prometheus.yml" "--storage.tsdb.path=$dir/tsdb" \
-		"--web.listen-address=127.0.0.1:$prom" >"$dir/log" 2>&1 3>&- &
+		"--web.listen-address=127.0.0.1:$prom" --enable-feature=exemplar-storage >"$dir/log" 2>&1 3>&- &
 	pids+=($!)
 	ask() { # QUERY: the value of the one result
 		curl -sf "http://127.0.0.1:$prom/api/v1/query" --data-urlencode "query=$1" |
@@ -94,6 +94,12 @@ counted() { # N: waits until the page counts N spans
 	[ "$(ask 'traces_service_graph_request_total{client="orders",server="export_driver"}')" = 233 ]
 	[ "$(ask 'count(target_info{job="orders"})')" = 1 ]
 	[ "$(ask 'up')" = 1 ]
+	[ "$(ask 'otrace_lost_total{cause="ring"}')" = 0 ]
+	# It asks for OpenMetrics, and gets the trace of the slowest span.
+	curl -sf "http://127.0.0.1:$prom/api/v1/query_exemplars" \
+		--data-urlencode 'query=traces_spanmetrics_latency_bucket{service="orders"}' \
+		--data-urlencode "start=$(($(date +%s) - 600))" --data-urlencode "end=$(($(date +%s) + 600))" |
+		jq -e '[.data[].exemplars[] | select(.labels.trace_id == "abababababababababababababababab" and .value == "0.0007")] | length > 0'
 	# The median of 1 .. 700 us lies in the first bucket.
 	[ "$(ask 'histogram_quantile(0.5, sum by (le) (traces_spanmetrics_latency_bucket)) <= bool 0.002')" = 1 ]
 }

@@ -118,7 +118,7 @@ static void page(int level)
 {
 	(void)level;
 	otr_buf_reset(&out);
-	otr_metrics_write(metrics, &out, 0);
+	otr_metrics_write(metrics, &out, OTR_PAGE_PLAIN, 0);
 }
 
 /* One batch to disk and back. */

@@ -77,12 +77,17 @@ static void add(uint64_t now_ns)
 	otr_span_unref(&sp);
 }
 
-static void read_page(uint64_t now_ns)
+static void read_format(enum otr_page format, uint64_t now_ns)
 {
 	otr_buf_reset(&page);
-	otr_metrics_write(metrics, &page, now_ns);
+	otr_metrics_write(metrics, &page, format, now_ns);
 	otr_buf_byte(&page, '\0');
 	assert_int_equal(page.rc, 0);
+}
+
+static void read_page(uint64_t now_ns)
+{
+	read_format(OTR_PAGE_PLAIN, now_ns);
 }
 
 static void has(const char *line)
@@ -285,6 +290,44 @@ static void two_attributes_are_no_label_twice(void **state)
 	assert_null(strstr(page.data, ",job=\"mine\""));
 }
 
+/* The slowest sampled span of a minute, on the line of its bucket. */
+static void an_exemplar_is_a_sampled_trace(void **state)
+{
+	(void)state;
+	for (uint8_t i = 0; i < 4; i++) {
+		span(1, OTR_SPAN_INTERNAL, (uint8_t)(i + 1), 0);
+		sb.span.flags = i < 2 ? OTR_FLAG_SAMPLED : 0;
+		sb.span.end_ns = sb.span.start_ns + (i + 1) * (S / 100); /* 10, 20, 30, 40 ms */
+		add(S);
+	}
+	read_page(S);
+	has_not("trace_id");
+	has_not("# EOF");
+	read_format(OTR_PAGE_OPENMETRICS, S);
+#define OF                                                                                    \
+	"{service=\"shop\",span_name=\"GET /\",span_kind=\"SPAN_KIND_INTERNAL\",status_code=" \
+	"\"STATUS_CODE_UNSET\""
+	has("traces_spanmetrics_latency_bucket" OF ",le=\"0.016\"} 1\n");
+	has("traces_spanmetrics_latency_bucket" OF
+	    ",le=\"0.032\"} 3 # {trace_id=\"07000000000000000000000000000000\",span_id="
+	    "\"0200000000000000\"} 0.02 1.020\n");
+	has("traces_spanmetrics_latency_bucket" OF ",le=\"0.064\"} 4\n");
+	has("# TYPE traces_spanmetrics_calls counter\ntraces_spanmetrics_calls_total{");
+	has("# TYPE target info\ntarget_info{");
+	has("# TYPE otrace_lost counter\n");
+	assert_string_equal(page.data + page.len - 7, "# EOF\n");
+
+	span(1, OTR_SPAN_INTERNAL, 9, 0); /* two minutes later a faster one takes its place */
+	sb.span.flags = OTR_FLAG_SAMPLED;
+	sb.span.start_ns = 121 * S;
+	sb.span.end_ns = sb.span.start_ns + S / 1000;
+	add(S);
+	read_format(OTR_PAGE_OPENMETRICS, S);
+	has(",le=\"0.002\"} 1 # {trace_id=\"07000000000000000000000000000000\",span_id="
+	    "\"0900000000000000\"} 0.001 121.001\n");
+	has(",le=\"0.032\"} 4\n");
+}
+
 static void losses_and_cost_are_there(void **state)
 {
 	(void)state;
@@ -310,6 +353,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_span_that_waits_is_left_out, begin, end),
 		cmocka_unit_test_setup_teardown(a_process_that_is_silent_is_left_out, begin, end),
 		cmocka_unit_test_setup_teardown(two_attributes_are_no_label_twice, begin, end),
+		cmocka_unit_test_setup_teardown(an_exemplar_is_a_sampled_trace, begin, end),
 		cmocka_unit_test_setup_teardown(losses_and_cost_are_there, begin, end),
 	};
 
