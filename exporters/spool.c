@@ -326,7 +326,7 @@ static int open_folder(struct otr_spool *sp, const char *path, struct otr_err *e
 
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return -errno;
-	sp->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	sp->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (sp->dir < 0 || fstat(sp->dir, &st))
 		return -errno;
 	if (st.st_uid != geteuid() || st.st_mode & 022) {

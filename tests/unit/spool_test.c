@@ -290,6 +290,9 @@ static void a_folder_of_others_is_refused(void **state)
 	assert_int_equal(chmod(dir, 0777), 0);
 	assert_int_equal(otr_spool_open(&sp, dir, MIB, "test", &err), -EPERM);
 	assert_non_null(strstr(err.text, "others may write to it"));
+	snprintf(dir, sizeof(dir), "%s/link", base);
+	assert_int_equal(symlink(base, dir), 0);
+	assert_int_equal(otr_spool_open(&sp, dir, MIB, "test", &err), -ENOTDIR);
 	snprintf(dir, sizeof(dir), "%s/no/spool", base);
 	assert_int_equal(otr_spool_open(&sp, dir, MIB, "test", &err), -ENOENT);
 	assert_non_null(strstr(err.text, "No such file"));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# grpc.bats - OTLP over gRPC: to a Collector and to Jaeger, which are built once into $OTRACE_CACHE
+# export_grpc.bats - OTLP over gRPC: to a Collector and to Jaeger, which are built once into $OTRACE_CACHE
 # (~/.cache/otrace), and to a server that behaves badly. Run from the root of the repository after
 # `make`.
 
