@@ -3,7 +3,7 @@
  * metrics.c - spans as metrics; see metrics.h.
  *
  * traces_spanmetrics_* have the names and labels of Tempo, which Grafana asks for. The others are the
- * semantic conventions of HTTP and databases, as the OpenTelemetry specification has them in
+ * semantic conventions of HTTP, RPC and databases, as the OpenTelemetry specification has them in
  * Prometheus: points are underscores, the unit is in the name. http.route is the route that is known
  * or guessed (otrace.route), never a path.
  */
@@ -26,7 +26,7 @@
 #include "exporters/target_info.h"
 
 struct otr_metrics {
-	struct otr_metric spans, http_server, http_client, db_client;
+	struct otr_metric spans, http_server, http_client, rpc_server, rpc_client, db_client;
 	struct otr_graph graph;
 	struct otr_targets targets;
 };
@@ -56,6 +56,12 @@ static void name_metrics(struct otr_metrics *m, size_t max)
 	m->http_client = histogram("http_client_request_duration_seconds",
 				   "Duration of HTTP requests, as the client sees them.",
 				   http_bounds, OTR_ARRAY_SIZE(http_bounds), max);
+	m->rpc_server = histogram("rpc_server_call_duration_seconds",
+				  "Duration of calls, as the server sees them.", http_bounds,
+				  OTR_ARRAY_SIZE(http_bounds), max);
+	m->rpc_client = histogram("rpc_client_call_duration_seconds",
+				  "Duration of calls, as the client sees them.", http_bounds,
+				  OTR_ARRAY_SIZE(http_bounds), max);
 	m->db_client = histogram("db_client_operation_duration_seconds",
 				 "Duration of operations of databases, as the client sees them.",
 				 db_bounds, OTR_ARRAY_SIZE(db_bounds), max);
@@ -81,6 +87,8 @@ void otr_metrics_free(struct otr_metrics **mp)
 	otr_metric_fini(&m->spans);
 	otr_metric_fini(&m->http_server);
 	otr_metric_fini(&m->http_client);
+	otr_metric_fini(&m->rpc_server);
+	otr_metric_fini(&m->rpc_client);
 	otr_metric_fini(&m->db_client);
 	otr_graph_fini(&m->graph);
 	otr_targets_fini(&m->targets);
@@ -158,6 +166,19 @@ static void http_labels(struct otr_buf *out, const struct otr_span *sp)
 	attr_label(out, "error_type", sp, OTR_KEY_ERROR_TYPE);
 }
 
+static void rpc_labels(struct otr_buf *out, const struct otr_span *sp)
+{
+	otr_metric_label(out, "service_name", service_of(sp));
+	attr_label(out, "rpc_system_name", sp, OTR_KEY_RPC_SYSTEM_NAME);
+	attr_label(out, "rpc_method", sp, OTR_KEY_RPC_METHOD);
+	attr_label(out, "rpc_response_status_code", sp, OTR_KEY_RPC_RESPONSE_STATUS_CODE);
+	if (sp->kind == OTR_SPAN_CLIENT) {
+		attr_label(out, "server_address", sp, OTR_KEY_SERVER_ADDRESS);
+		int_label(out, "server_port", sp, OTR_KEY_SERVER_PORT);
+	}
+	attr_label(out, "error_type", sp, OTR_KEY_ERROR_TYPE);
+}
+
 static void db_labels(struct otr_buf *out, const struct otr_span *sp)
 {
 	otr_metric_label(out, "service_name", service_of(sp));
@@ -201,13 +222,16 @@ void otr_metrics_add(struct otr_metrics *m, const struct otr_span *sp, uint64_t 
 	uint64_t ns = sp->end_ns > sp->start_ns ? sp->end_ns - sp->start_ns : 0;
 	double seconds = (double)ns / 1e9, weight = weight_of(sp);
 	bool is_client = sp->kind == OTR_SPAN_CLIENT;
+	bool is_call = is_client || sp->kind == OTR_SPAN_SERVER;
 
 	observe(&m->spans, span_labels, sp, seconds, weight);
-	if (sp->keys & OTR_KEY_BIT(OTR_KEY_HTTP_REQUEST_METHOD) &&
-	    (is_client || sp->kind == OTR_SPAN_SERVER))
+	if (is_call && sp->keys & OTR_KEY_BIT(OTR_KEY_RPC_SYSTEM_NAME))
+		observe(is_client ? &m->rpc_client : &m->rpc_server, rpc_labels, sp, seconds,
+			weight);
+	else if (is_call && sp->keys & OTR_KEY_BIT(OTR_KEY_HTTP_REQUEST_METHOD))
 		observe(is_client ? &m->http_client : &m->http_server, http_labels, sp, seconds,
 			weight);
-	if (sp->keys & OTR_KEY_BIT(OTR_KEY_DB_SYSTEM_NAME) && is_client)
+	else if (is_client && sp->keys & OTR_KEY_BIT(OTR_KEY_DB_SYSTEM_NAME))
 		observe(&m->db_client, db_labels, sp, seconds, weight);
 	otr_graph_add(&m->graph, sp, weight, now_ns);
 	otr_targets_add(&m->targets, sp->resource, now_ns);
@@ -220,6 +244,8 @@ void otr_metrics_write(struct otr_metrics *m, struct otr_buf *out, enum otr_page
 	otr_targets_write(&m->targets, out, page, now_ns);
 	otr_metric_write(&m->http_server, out, page);
 	otr_metric_write(&m->http_client, out, page);
+	otr_metric_write(&m->rpc_server, out, page);
+	otr_metric_write(&m->rpc_client, out, page);
 	otr_metric_write(&m->db_client, out, page);
 	otr_metric_write(&m->spans, out, page);
 	otr_graph_write(&m->graph, out, page);

@@ -163,6 +163,20 @@ static void a_span_is_in_each_bucket_above_it(void **state)
 	    "span_kind=\"SPAN_KIND_SERVER\",status_code=\"STATUS_CODE_ERROR\"} 1\n");
 }
 
+static void a_call_of_grpc_is_one_of_rpc(void **state)
+{
+	(void)state;
+	span(1, OTR_SPAN_SERVER, 1, 0);
+	otr_sb_string(&sb, OTR_KEY_RPC_SYSTEM_NAME, OTR_SLICE("grpc"));
+	otr_sb_string(&sb, OTR_KEY_RPC_METHOD, OTR_SLICE("shop.Cart/Add"));
+	otr_sb_string(&sb, OTR_KEY_RPC_RESPONSE_STATUS_CODE, OTR_SLICE("NOT_FOUND"));
+	add(S);
+	read_page(S);
+	has("rpc_server_call_duration_seconds_count{service_name=\"shop\",rpc_system_name="
+	    "\"grpc\",rpc_method=\"shop.Cart/Add\",rpc_response_status_code=\"NOT_FOUND\"} 1\n");
+	has_not("http_server");
+}
+
 /* A fifth of the requests is traced: each of them stands for five. */
 static void a_share_is_scaled(void **state)
 {
@@ -344,6 +358,7 @@ int main(void)
 		cmocka_unit_test(labels_hold_any_text),
 		cmocka_unit_test(names_of_labels_are_those_of_prometheus),
 		cmocka_unit_test_setup_teardown(a_span_is_in_each_bucket_above_it, begin, end),
+		cmocka_unit_test_setup_teardown(a_call_of_grpc_is_one_of_rpc, begin, end),
 		cmocka_unit_test_setup_teardown(a_share_is_scaled, begin, end),
 		cmocka_unit_test_setup_teardown(what_exceeds_the_limit_is_counted_in_one, begin,
 						end),
