@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* table.c - every protocol that is parsed, strictest sniff first. */
 
+#include "agent/proto/fastcgi.h"
 #include "agent/proto/http1.h"
 #include "agent/proto/http2.h"
 #include "agent/proto/memcached.h"
@@ -13,6 +14,7 @@ const struct otr_proto_ops *const otr_protos[] = {
 	&otr_pgsql,
 	&otr_redis,
 	&otr_mysql,
+	&otr_fastcgi,
 	&otr_http2,
 	&otr_memcached,
 	&otr_http1,

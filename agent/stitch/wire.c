@@ -307,10 +307,26 @@ static bool holds(const struct otr_exchange *ex, uint64_t pos)
 	return !ex->end_pos || from < ex->end_pos - ex->ref.pos;
 }
 
+static bool is_of_run(const struct otr_exchange *ex, uint64_t pos)
+{
+	return otr_is_open(ex) && (uint32_t)ex->run_pos == (uint32_t)pos;
+}
+
+/* The exchange that holds the byte at which a run begins. If that byte belongs to the end of a
+ * request that is answered already (FastCGI's empty STDIN comes so), whoever has read the run works
+ * for the request that follows in it, `next`. */
+static struct otr_exchange *in_run(struct otr_exchange *ex, struct otr_exchange *next, uint64_t pos)
+{
+	if (next && !otr_is_open(ex) && (uint32_t)ex->ref.pos != (uint32_t)pos)
+		return next;
+	return holds(ex, pos) ? ex : NULL;
+}
+
 struct otr_exchange *otr_wire_exchange_at(struct otr_stitch *st, const struct otr_ref *ref)
 {
 	struct otr_wire *wire = otr_wire_find(st, ref->conn);
 	struct otr_exchange *ex = wire && wire->all ? wire->all->wire_prev : NULL;
+	struct otr_exchange *next = NULL;
 
 	/* From the newest back to the first one that begins at or before the byte. */
 	for (; ex; ex = ex == wire->all ? NULL : ex->wire_prev) {
@@ -319,7 +335,8 @@ struct otr_exchange *otr_wire_exchange_at(struct otr_stitch *st, const struct ot
 		if (ex->proto->multiplexed)
 			return alone_in_run(wire, ref);
 		if ((int32_t)((uint32_t)ref->pos - (uint32_t)ex->ref.pos) >= 0)
-			return holds(ex, ref->pos) ? ex : NULL;
+			return in_run(ex, next, ref->pos);
+		next = is_of_run(ex, ref->pos) ? ex : NULL;
 	}
 	return NULL;
 }
