@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
@@ -22,102 +23,136 @@ static const char *const denied[] = {
 
 static const char *const keys[] = {"exe", "cmd", "port", "cgroup", "mode", "sample"};
 
-static int bad_key(const char *text, const char *key, struct otr_err *err)
+/* A rule that is being read. */
+struct reading {
+	struct otr_rule *rule;
+	const char *text, *from; /* as typed; "--rule" */
+	struct otr_err *err;
+};
+
+static int bad_key(const struct reading *rd, const char *key)
 {
 	const char *meant = NULL;
 
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(keys); i++)
 		if (otr_text_distance(key, keys[i]) <= 2)
 			meant = keys[i];
-	otr_err_set(err, "--rule %s: %s is no key%s%s%s", text, key, meant ? "; did you mean " : "",
-		    meant ? meant : "", meant ? "?" : "");
-	otr_err_hint(err, "right: exe=, cmd=, port=, cgroup=, sample=, mode=trace or mode=off, "
-			  "commas between");
+	otr_err_set(rd->err, "%s %s: %s is no key%s%s%s", rd->from, rd->text, key,
+		    meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
+	otr_err_hint(rd->err, "right: exe=, cmd=, port=, cgroup=, sample=, mode=trace or mode=off, "
+			      "commas between");
 	return -EINVAL;
 }
 
-static int set_port(struct otr_rule *rule, const char *text, const char *value, struct otr_err *err)
+static int set_port(const struct reading *rd, const char *value)
 {
 	char *end;
 	unsigned long port = strtoul(value, &end, 10);
 
 	if (*end || !*value || !port || port > 65535) {
-		otr_err_set(err, "--rule %s: port=%s: not a port; right: 1 to 65535", text, value);
+		otr_err_set(rd->err, "%s %s: port=%s: not a port; right: 1 to 65535", rd->from,
+			    rd->text, value);
 		return -EINVAL;
 	}
-	rule->port = (uint16_t)port;
+	rd->rule->port = (uint16_t)port;
 	return 0;
 }
 
-static int set_mode(struct otr_rule *rule, const char *text, const char *value, struct otr_err *err)
+static int set_mode(const struct reading *rd, const char *value)
 {
 	if (!strcmp(value, "off"))
-		rule->mode = OTR_MODE_OFF;
+		rd->rule->mode = OTR_MODE_OFF;
 	else if (!strcmp(value, "trace"))
-		rule->mode = OTR_MODE_TRACE;
+		rd->rule->mode = OTR_MODE_TRACE;
 	else {
-		otr_err_set(err, "--rule %s: mode=%s: right: trace or off", text, value);
+		otr_err_set(rd->err, "%s %s: mode=%s: right: trace or off", rd->from, rd->text,
+			    value);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static int set_sample(struct otr_rule *rule, const char *text, const char *value,
-		      struct otr_err *err)
+static int set_sample(const struct reading *rd, const char *value)
 {
 	struct otr_sampler sampler;
 
 	if (!otr_sampler_read(&sampler, otr_slice_str(value))) {
-		otr_err_set(err, "--rule %s: sample=%s: not a rate", text, value);
-		otr_err_hint(err, OTR_SAMPLER_RIGHT);
+		otr_err_set(rd->err, "%s %s: sample=%s: not a rate", rd->from, rd->text, value);
+		otr_err_hint(rd->err, OTR_SAMPLER_RIGHT);
 		return -EINVAL;
 	}
-	rule->sample = value;
+	rd->rule->sample = value;
 	return 0;
 }
 
-static int set_term(struct otr_rule *rule, const char *text, char *term, struct otr_err *err)
+/* Writes a comma for each %2C, in place. */
+static void decode_commas(char *text)
+{
+	char *out = text;
+
+	while (*text) {
+		bool comma = !strncasecmp(text, "%2C", 3);
+
+		*out++ = *text;
+		if (comma)
+			out[-1] = ',';
+		text += comma ? 3 : 1;
+	}
+	*out = 0;
+}
+
+static int set_term(const struct reading *rd, char *term)
 {
 	char *value = strchr(term, '=');
 
 	if (!value)
-		return bad_key(text, term, err);
+		return bad_key(rd, term);
 	*value++ = 0;
+	decode_commas(value);
 	if (!strcmp(term, "exe"))
-		rule->exe = value;
+		rd->rule->exe = value;
 	else if (!strcmp(term, "cmd"))
-		rule->cmd = value;
+		rd->rule->cmd = value;
 	else if (!strcmp(term, "cgroup"))
-		rule->cgroup = value;
+		rd->rule->cgroup = value;
 	else if (!strcmp(term, "port"))
-		return set_port(rule, text, value, err);
+		return set_port(rd, value);
 	else if (!strcmp(term, "mode"))
-		return set_mode(rule, text, value, err);
+		return set_mode(rd, value);
 	else if (!strcmp(term, "sample"))
-		return set_sample(rule, text, value, err);
+		return set_sample(rd, value);
 	else
-		return bad_key(text, term, err);
+		return bad_key(rd, term);
 	return 0;
 }
 
-static int parse_one(struct otr_rule *rule, const char *text, struct otr_err *err)
+static int parse_one(const struct reading *rd)
 {
+	struct otr_rule *rule = rd->rule;
 	char *save = NULL;
 	int rc = 0;
 
-	if (strlen(text) >= sizeof(rule->text)) {
-		otr_err_set(err, "--rule %.60s..: longer than %zu bytes", text,
+	if (strlen(rd->text) >= sizeof(rule->text)) {
+		otr_err_set(rd->err, "%s %.60s..: longer than %zu bytes", rd->from, rd->text,
 			    sizeof(rule->text) - 1);
 		return -EINVAL;
 	}
 	*rule = (struct otr_rule){.mode = OTR_MODE_UNCHANGED};
-	memcpy(rule->text, text, strlen(text));
+	memcpy(rule->text, rd->text, strlen(rd->text));
 	for (char *term = strtok_r(rule->text, ",", &save); term && !rc;
 	     term = strtok_r(NULL, ",", &save))
-		rc = set_term(rule, text, term, err);
+		rc = set_term(rd, term);
 	if (rule->mode == OTR_MODE_UNCHANGED && !rule->sample)
 		rule->mode = OTR_MODE_TRACE; /* who names a program wants its traces */
 	return rc;
+}
+
+int otr_rule_check(const char *text, const char *from, struct otr_err *err)
+{
+	struct otr_rule rule;
+	const struct reading rd = {&rule, text, from, err};
+
+	return parse_one(&rd);
 }
 
 int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err)
@@ -126,11 +161,13 @@ int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err)
 
 	memset(rules, 0, sizeof(*rules));
 	for (; texts && *texts; texts++) {
+		const struct reading rd = {&rules->rules[rules->n], *texts, "--rule", err};
+
 		if (rules->n == OTR_RULES_MAX) {
-			otr_err_set(err, "more than %d --rule", OTR_RULES_MAX);
+			otr_err_set(err, "more than %d rules", OTR_RULES_MAX);
 			return -EINVAL;
 		}
-		rc = parse_one(&rules->rules[rules->n], *texts, err);
+		rc = parse_one(&rd);
 		if (rc)
 			return rc;
 		rules->names_wanted |= rules->rules[rules->n].mode == OTR_MODE_TRACE;

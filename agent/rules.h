@@ -7,7 +7,7 @@
  *
  *	--rule exe=/usr/bin/node,cmd=*gunicorn*,port=3000,cgroup=/system.slice/x,mode=off
  *
- * All terms of a rule have to hold; * and ? are wildcards. The last rule that fits decides.
+ * All terms of a rule have to hold; * and ? are wildcards; a comma within a value is written %2C. The last rule that fits decides.
  * Without a rule of another mode than `off`, every process that listens on a port is traced,
  * except a list of the host's own services. A rule with `sample` and without `mode` selects
  * nothing: it only says how many of the traces that begin in a process are kept.
@@ -42,6 +42,9 @@ struct otr_rules {
 	size_t n;
 	bool names_wanted; /* a rule has the mode `trace`: only such processes are traced */
 };
+
+/* As `check` of struct otr_option: is it a rule? */
+int otr_rule_check(const char *text, const char *from, struct otr_err *err);
 
 /* Parses every --rule. Returns 0, or -EINVAL with the reason in `err`. */
 int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err);

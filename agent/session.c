@@ -61,6 +61,17 @@ int otr_session_target(struct otr_session *s, uint32_t tgid)
 	return otr_session_trace(s, tgid);
 }
 
+void otr_session_each(const struct otr_session *s, void (*fn)(void *arg, uint32_t tgid), void *arg)
+{
+	otr_traced_set_each(s->traced, fn, arg);
+}
+
+void otr_session_at_exec(struct otr_session *s, bool at_exec)
+{
+	s->cfg.at_exec = at_exec;
+	otr_sources_trials(s->src, at_exec);
+}
+
 void otr_session_event(void *session, const struct otr_event *ev)
 {
 	otr_session_put(session, ev);

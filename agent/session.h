@@ -31,6 +31,12 @@ int otr_session_open(struct otr_session **out, const struct otr_session_config *
  * otr_session_start() it takes effect there. Returns 0 or -errno. */
 int otr_session_target(struct otr_session *s, uint32_t tgid);
 
+/* Calls `fn` for each traced process that lives. */
+void otr_session_each(const struct otr_session *s, void (*fn)(void *arg, uint32_t tgid), void *arg);
+
+/* Changes `at_exec` of the configuration. */
+void otr_session_at_exec(struct otr_session *s, bool at_exec);
+
 /* Takes an event that the caller makes itself (root.h), and records it. `session`: a struct
  * otr_session. */
 void otr_session_event(void *session, const struct otr_event *ev);

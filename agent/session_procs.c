@@ -134,7 +134,7 @@ int otr_session_trace(struct otr_session *s, uint32_t tgid)
 	return 0;
 }
 
-static void untarget(struct otr_session *s, uint32_t tgid)
+void otr_session_untarget(struct otr_session *s, uint32_t tgid)
 {
 	bool traced = otr_session_traces(s, tgid);
 
@@ -167,7 +167,7 @@ void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 	    otr_procfs_env_has(tgid, "OTRACE_DISABLED=1"))
 		is = OTR_VERDICT_OFF;
 	if (is == OTR_VERDICT_OFF || (is == OTR_VERDICT_NONE && !traced && s->cfg.wanted))
-		untarget(s, tgid);
+		otr_session_untarget(s, tgid);
 	else if (is == OTR_VERDICT_TRACE && !traced && exec)
 		target_one(s, tgid); /* it has no children yet */
 	else if (is == OTR_VERDICT_TRACE && !traced)

@@ -20,7 +20,7 @@ static const struct {
 	{"machine", "This machine"}, {"doctor", "The report"},
 };
 
-static const char *title_of(const char *group)
+const char *otr_option_title(const char *group)
 {
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(titles); i++)
 		if (!strcmp(titles[i].group, group))
@@ -103,7 +103,7 @@ void otr_options_help(const struct otr_options *opts, FILE *out)
 		if (!shown(opts, o))
 			continue;
 		if (strcmp(group, o->group))
-			fprintf(out, "%s:\n", title_of(o->group));
+			fprintf(out, "%s:\n", otr_option_title(o->group));
 		group = o->group;
 		otr_option_print(o, true, out);
 	}
@@ -151,6 +151,8 @@ static void mdoc_one(const struct otr_option *opt, FILE *out)
 		fputs("Default: ", out);
 		roff(opt->fallback, out);
 	}
+	if (otr_option_key(opt, env))
+		fprintf(out, "%sKey:\n.Ic %s .\n", opt->details ? ".Pp\n" : "", env);
 	otr_option_env_name(opt, env);
 	fprintf(out, "%sVariable:\n.Ev %s%s\n", opt->details ? ".Pp\n" : "", env,
 		opt->env ? " ," : " .");
@@ -167,7 +169,7 @@ void otr_options_mdoc(const struct otr_options *opts, FILE *out)
 			continue;
 		if (strcmp(group, o->group))
 			fprintf(out, "%s.Ss %s\n.Bl -tag -width Ds\n", *group ? ".El\n" : "",
-				title_of(o->group));
+				otr_option_title(o->group));
 		group = o->group;
 		mdoc_one(o, out);
 	}

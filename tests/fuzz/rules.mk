@@ -31,6 +31,10 @@ $(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
 $(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring_reader.c
 $(FUZZ_B)/fuzz_ring: agent/source/ring_reader.c
 
+FUZZ_CONFIG := $(wildcard agent/config/*.c)
+$(FUZZ_B)/fuzz_config: FUZZ_MORE := $(FUZZ_CONFIG) -lyaml
+$(FUZZ_B)/fuzz_config: $(FUZZ_CONFIG) $(wildcard agent/config/*.h)
+
 .PHONY: fuzz fuzz-seeds
 fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
 	$(Q)set -e -o pipefail; for p in $(P); do \
