@@ -48,6 +48,7 @@ static int open_all(struct agent *ag, struct otr_err *err)
 		.at_exec = otr_rules_at_exec(&ag->host.rules),
 		.wanted = otr_rules_wanted,
 		.sample = otr_rules_rate,
+		.service = otr_rules_name,
 		.arg = &ag->host.rules,
 	};
 

@@ -17,8 +17,8 @@
 /* A process that was judged in this pass. */
 struct judged {
 	uint32_t tgid;
-	enum otr_verdict is; /* of all its ports: OTR_VERDICT_OFF is the strongest */
-	const char *sample;  /* borrowed from the rules, or NULL */
+	enum otr_verdict is;	      /* of all its ports: OTR_VERDICT_OFF is the strongest */
+	const char *sample, *service; /* borrowed from the rules, or NULL */
 };
 
 static struct judged *find(const struct otr_host *host, uint32_t tgid)
@@ -50,7 +50,7 @@ static void judge(struct otr_host *host, struct judged *row, uint16_t port)
 {
 	struct otr_candidate who;
 	enum otr_verdict is;
-	const char *sample;
+	const char *sample, *service;
 
 	if (!row || row->tgid == (uint32_t)getpid() || row->tgid == (uint32_t)getppid() ||
 	    !otr_candidate_read(&who, row->tgid, port, NULL))
@@ -58,7 +58,9 @@ static void judge(struct otr_host *host, struct judged *row, uint16_t port)
 	is = otr_rules_judge(&host->rules, &who);
 	sample = otr_rules_sample(&host->rules, &who);
 	row->is = is > row->is ? is : row->is;
+	service = otr_rules_service(&host->rules, &who);
 	row->sample = sample ? sample : row->sample;
+	row->service = service ? service : row->service;
 }
 
 static void judge_listener(void *arg, uint32_t tgid, uint16_t port)
@@ -90,10 +92,12 @@ static void trace(struct otr_host *host, const struct judged *row)
 	if (row->is != OTR_VERDICT_TRACE)
 		return;
 	if (!otr_session_has(host->session, row->tgid) &&
-	    otr_session_target(host->session, row->tgid))
+	    otr_session_target(host->session, row->tgid)) {
 		otr_log(OTR_LOG_WARN, "process %u cannot be traced", row->tgid);
-	else
-		otr_session_sample(host->session, row->tgid, row->sample);
+		return;
+	}
+	otr_session_sample(host->session, row->tgid, row->sample);
+	otr_session_service(host->session, row->tgid, row->service);
 }
 
 static void end_pass(struct otr_host *host)

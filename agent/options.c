@@ -67,10 +67,11 @@ const struct otr_option otr_option_table[] = {
 	{LIST("rule", rules, "RULE", R | G), .group = "what", .key = "rules", .head = "",
 	 LIVE("{exe: /usr/bin/node, port: 3000}"), .check = otr_rule_check,
 	 .help = "What to trace. "
-		 "exe=, cmd=, port=, cgroup=, sample=RATE, mode=trace|off. "
-		 "As in exe=/usr/bin/node,port=3000. "
-		 "sample= without mode= only sets the rate. "
-		 "Repeatable."},
+		 "exe=, cmd=, port=, cgroup=, container=, user=, language=, env=NAME=VALUE "
+		 "select; mode=trace|off, sample=RATE, service=NAME say what becomes of it. "
+		 "As in exe=/usr/bin/node,port=3000. * matches anything. "
+		 "sample= and service= without mode= select nothing. "
+		 "Repeatable; the last one that fits decides."},
 
 	{FLAG("no-bpf", no_bpf, R), .group = "how",
 	 .help = "No kernel probes: trace by the library alone. "

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,11 @@
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
-#include "agent/base/text.h"
+#include "agent/config/config_value.h"
+#include "agent/resource/name.h"
+#include "agent/resource/procfs.h"
 #include "agent/sample/sampler.h"
+#include "agent/source/bpf.h"
 
 /* Programs of the host itself, which are not traced unless a rule names them. */
 static const char *const denied[] = {
@@ -21,7 +25,12 @@ static const char *const denied[] = {
 	"chronyd", "ntpd",     "rpcbind", "avahi-*",	 "cupsd",   "otrace",
 };
 
-static const char *const keys[] = {"exe", "cmd", "port", "cgroup", "mode", "sample"};
+static const char *const keys[] = {"exe",      "cmd", "port", "cgroup",	 "container", "user",
+				   "language", "env", "mode", "service", "sample",    NULL};
+
+/* As telemetry.sdk.language has them; see otr_name_language(). */
+static const char *const languages[] = {"python", "nodejs", "java",   "go",  "ruby",
+					"php",	  "dotnet", "erlang", "cpp", NULL};
 
 /* A rule that is being read. */
 struct reading {
@@ -32,14 +41,12 @@ struct reading {
 
 static int bad_key(const struct reading *rd, const char *key)
 {
-	const char *meant = NULL;
+	const char *meant = otr_value_meant(keys, key);
 
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(keys); i++)
-		if (otr_text_distance(key, keys[i]) <= 2)
-			meant = keys[i];
 	otr_err_set(rd->err, "%s %s: %s is no key%s%s%s", rd->from, rd->text, key,
 		    meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
-	otr_err_hint(rd->err, "right: exe=, cmd=, port=, cgroup=, sample=, mode=trace or mode=off, "
+	otr_err_hint(rd->err, "right: exe=, cmd=, port=, cgroup=, container=, user=, language=, "
+			      "env=NAME=VALUE, sample=, service=, mode=trace or mode=off, "
 			      "commas between");
 	return -EINVAL;
 }
@@ -85,6 +92,92 @@ static int set_sample(const struct reading *rd, const char *value)
 	return 0;
 }
 
+/* A name is looked up now: in a container, the users of the host have none. */
+static int set_user(const struct reading *rd, const char *value)
+{
+	unsigned long uid;
+	struct passwd *pw;
+	char *end;
+
+	errno = 0;
+	uid = strtoul(value, &end, 10);
+	if (value[0] >= '0' && value[0] <= '9' && !*end && !errno && uid < UINT32_MAX) {
+		rd->rule->uid = (uint32_t)uid;
+	} else {
+		pw = *value ? getpwnam(value) : NULL;
+		if (!pw) {
+			otr_err_set(rd->err, "%s %s: user=%s: no such user", rd->from, rd->text,
+				    value);
+			otr_err_hint(rd->err, "right: a name that is known here, or a number");
+			return -EINVAL;
+		}
+		rd->rule->uid = pw->pw_uid;
+	}
+	rd->rule->has_uid = true;
+	return 0;
+}
+
+static int set_language(const struct reading *rd, const char *value)
+{
+	char all[160];
+
+	for (const char *const *l = languages; *l; l++) {
+		if (strcmp(*l, value))
+			continue;
+		rd->rule->language = *l;
+		return 0;
+	}
+	otr_value_words(languages, all, sizeof(all));
+	otr_err_set(rd->err, "%s %s: language=%s: not a language", rd->from, rd->text, value);
+	otr_err_hint(rd->err, "right: %s (cpp: any other)", all);
+	return -EINVAL;
+}
+
+static int set_env(const struct reading *rd, const char *value)
+{
+	if (!strchr(value, '=') || *value == '=') {
+		otr_err_set(rd->err, "%s %s: env=%s: no NAME=VALUE", rd->from, rd->text, value);
+		otr_err_hint(rd->err, "right: env=DEPLOY=blue, or env=DEPLOY=* for any value");
+		return -EINVAL;
+	}
+	if (rd->rule->n_env == OTR_RULE_ENVS) {
+		otr_err_set(rd->err, "%s %s: more than %d env= in one rule", rd->from, rd->text,
+			    OTR_RULE_ENVS);
+		return -EINVAL;
+	}
+	rd->rule->env[rd->rule->n_env++] = value;
+	return 0;
+}
+
+static int set_service(const struct reading *rd, const char *value)
+{
+	if (!*value) {
+		otr_err_set(rd->err, "%s %s: service=: there is no name; right: service=cart",
+			    rd->from, rd->text);
+		return -EINVAL;
+	}
+	rd->rule->service = value;
+	return 0;
+}
+
+static const struct {
+	const char *key;
+	size_t pattern; /* the offset of a pattern, or 0 */
+	int (*set)(const struct reading *rd, const char *value);
+} terms[] = {
+	{"exe", offsetof(struct otr_rule, exe), NULL},
+	{"cmd", offsetof(struct otr_rule, cmd), NULL},
+	{"cgroup", offsetof(struct otr_rule, cgroup), NULL},
+	{"container", offsetof(struct otr_rule, container), NULL},
+	{"port", 0, set_port},
+	{"user", 0, set_user},
+	{"language", 0, set_language},
+	{"env", 0, set_env},
+	{"mode", 0, set_mode},
+	{"service", 0, set_service},
+	{"sample", 0, set_sample},
+};
+
 /* Writes a comma for each %2C, in place. */
 static void decode_commas(char *text)
 {
@@ -109,21 +202,15 @@ static int set_term(const struct reading *rd, char *term)
 		return bad_key(rd, term);
 	*value++ = 0;
 	decode_commas(value);
-	if (!strcmp(term, "exe"))
-		rd->rule->exe = value;
-	else if (!strcmp(term, "cmd"))
-		rd->rule->cmd = value;
-	else if (!strcmp(term, "cgroup"))
-		rd->rule->cgroup = value;
-	else if (!strcmp(term, "port"))
-		return set_port(rd, value);
-	else if (!strcmp(term, "mode"))
-		return set_mode(rd, value);
-	else if (!strcmp(term, "sample"))
-		return set_sample(rd, value);
-	else
-		return bad_key(rd, term);
-	return 0;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(terms); i++) {
+		if (strcmp(terms[i].key, term))
+			continue;
+		if (terms[i].set)
+			return terms[i].set(rd, value);
+		memcpy((char *)rd->rule + terms[i].pattern, &value, sizeof(value));
+		return 0;
+	}
+	return bad_key(rd, term);
 }
 
 static int parse_one(const struct reading *rd)
@@ -142,7 +229,7 @@ static int parse_one(const struct reading *rd)
 	for (char *term = strtok_r(rule->text, ",", &save); term && !rc;
 	     term = strtok_r(NULL, ",", &save))
 		rc = set_term(rd, term);
-	if (rule->mode == OTR_MODE_UNCHANGED && !rule->sample)
+	if (rule->mode == OTR_MODE_UNCHANGED && !rule->sample && !rule->service)
 		rule->mode = OTR_MODE_TRACE; /* who names a program wants its traces */
 	return rc;
 }
@@ -181,10 +268,54 @@ static bool fits(const char *pattern, const char *text)
 	return !pattern || !fnmatch(pattern, text, 0);
 }
 
+/* An id that is written with its first 12 digits, as docker and crictl print it, is meant whole. */
+static bool fits_container(const char *pattern, const struct otr_candidate *who)
+{
+	struct otr_slice id = otr_name_container(otr_slice_str(who->cgroup));
+	char text[80];
+
+	if (!pattern || !id.len)
+		return !pattern || !*pattern;
+	snprintf(text, sizeof(text), "%.*s", OTR_SLICE_ARG(id));
+	return !fnmatch(pattern, text, 0) ||
+	       (strlen(pattern) >= 12 && otr_slice_starts(id, otr_slice_str(pattern)));
+}
+
+static bool fits_user(const struct otr_rule *rule, const struct otr_candidate *who)
+{
+	uint32_t uid;
+
+	return !rule->has_uid || (otr_procfs_uid(who->tgid, &uid) && uid == rule->uid);
+}
+
+static bool fits_language(const char *language, const struct otr_candidate *who)
+{
+	char version[OTR_GO_VERSION];
+	const char *is;
+
+	if (!language)
+		return true;
+	is = otr_name_language(otr_slice_str(who->exe));
+	if (!strcmp(is, "cpp") && otr_go_version(who->tgid, version))
+		is = "go";
+	return !strcmp(is, language);
+}
+
+static bool fits_env(const struct otr_rule *rule, const struct otr_candidate *who)
+{
+	for (size_t i = 0; i < rule->n_env; i++)
+		if (!otr_procfs_env_fits(who->tgid, rule->env[i]))
+			return false;
+	return true;
+}
+
+/* What has to be read first is judged last. */
 static bool rule_fits(const struct otr_rule *rule, const struct otr_candidate *who)
 {
 	return fits(rule->exe, who->exe) && fits(rule->cmd, who->cmd) &&
-	       fits(rule->cgroup, who->cgroup) && (!rule->port || rule->port == who->port);
+	       fits(rule->cgroup, who->cgroup) && (!rule->port || rule->port == who->port) &&
+	       fits_container(rule->container, who) && fits_user(rule, who) &&
+	       fits_language(rule->language, who) && fits_env(rule, who);
 }
 
 static bool is_denied(const char *exe)
@@ -229,6 +360,16 @@ const char *otr_rules_sample(const struct otr_rules *rules, const struct otr_can
 	return rate;
 }
 
+const char *otr_rules_service(const struct otr_rules *rules, const struct otr_candidate *who)
+{
+	const char *name = NULL;
+
+	for (size_t i = 0; i < rules->n; i++)
+		if (rules->rules[i].service && rule_fits(&rules->rules[i], who))
+			name = rules->rules[i].service;
+	return name;
+}
+
 enum otr_verdict otr_rules_wanted(void *rules, const struct otr_candidate *who)
 {
 	return otr_rules_judge(rules, who);
@@ -237,4 +378,9 @@ enum otr_verdict otr_rules_wanted(void *rules, const struct otr_candidate *who)
 const char *otr_rules_rate(void *rules, const struct otr_candidate *who)
 {
 	return otr_rules_sample(rules, who);
+}
+
+const char *otr_rules_name(void *rules, const struct otr_candidate *who)
+{
+	return otr_rules_service(rules, who);
 }

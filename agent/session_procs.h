@@ -23,6 +23,9 @@ void otr_session_untarget(struct otr_session *s, uint32_t tgid);
  * that is recorded; NULL: no rule says it. */
 void otr_session_sample(struct otr_session *s, uint32_t tgid, const char *rate);
 
+/* Likewise the name that a rule gives to its service; NULL: no rule does. */
+void otr_session_service(struct otr_session *s, uint32_t tgid, const char *name);
+
 /* Without probes: looks for descendants of this process whose rings were not offered. */
 void otr_session_search(struct otr_session *s, uint64_t now_ns);
 
