@@ -164,6 +164,6 @@ clean: ## remove what was built
 
 -include tests/fuzz/rules.mk
 -include tests/stress/rules.mk
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' -type f 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -22,6 +22,7 @@ test="libcmocka-dev libpq-dev libssl-dev libgnutls28-dev libdbd-pg-perl ruby-pg 
 	mariadb-server mariadb-client python3-pymysql python3-mysqldb libdbd-mysql-perl redis-server=redis-server python3-redis node-redis wrk=wrk
 	golang-go=go zsh=zsh fish=fish faketime=faketime
 	gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross
+	strace=strace systemd=systemd-analyze debhelper dpkg-dev fakeroot lintian
 	qemu-system-x86=qemu-system-x86_64 busybox-static cpio=cpio xz-utils=xz libc6-i386 libjemalloc2"
 
 accuracy="default-jdk-headless=javac ruby=ruby puma=puma python3-gevent python3-uvloop

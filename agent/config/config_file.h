@@ -27,8 +27,8 @@
 int otr_options_yaml(struct otr_options *opts, const char *path, struct otr_slice text,
 		     struct otr_err *err);
 
-/* Opens the file, and reads it as above. A user with the rights of root takes the file only if root
- * alone can write it. Returns -ENOENT where there is none, or -EIO, -EPERM, -EFBIG with the reason
+/* Opens the file, and reads it as above. Root, and whoever has a capability, takes the file only if it
+ * is root's or his own, and nobody else can write it. Returns -ENOENT where there is none, or -EIO, -EPERM, -EFBIG with the reason
  * in `err`. */
 int otr_options_file(struct otr_options *opts, const char *path, struct otr_err *err);
 

@@ -2,8 +2,8 @@
 /*
  * config_open.c - opens the file of configuration, and looks who could have written it.
  *
- * Who writes the file decides what a process of root does: which files it writes, where it sends
- * what it sees. The checks are made on the open file, so that it is the one that is read.
+ * Who writes the file decides what a process with rights of root does: which files it writes, where
+ * it sends what it sees. So does a process of another user that has a capability. The checks are made on the open file, so that it is the one that is read.
  */
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 
 #include "agent/base/err.h"
 #include "agent/base/own.h"
+#include "agent/base/privilege.h"
 #include "agent/config/config_file.h"
 
 static void close_fd(const int *fd)
@@ -32,12 +33,12 @@ static int check_owner(const char *path, const struct stat *st, struct otr_err *
 {
 	bool group = st->st_mode & S_IWGRP && st->st_gid;
 
-	if (geteuid())
+	if (geteuid() && !otr_capabilities())
 		return 0;
-	if (st->st_uid) {
+	if (st->st_uid && st->st_uid != geteuid()) {
 		otr_err_set(err, "%s: it belongs to uid %u, not to root: not read", path,
 			    (unsigned int)st->st_uid);
-		otr_err_hint(err, "its owner would decide what a process of root does");
+		otr_err_hint(err, "its owner would decide what a process with rights of root does");
 		otr_err_hint(err, "try  chown root:root %s", path);
 		return -EPERM;
 	}
@@ -45,7 +46,7 @@ static int check_owner(const char *path, const struct stat *st, struct otr_err *
 		otr_err_set(err, "%s: %s can write it (mode %04o): not read", path,
 			    st->st_mode & S_IWOTH ? "every user" : "users of its group",
 			    (unsigned int)st->st_mode & 07777);
-		otr_err_hint(err, "who writes it decides what a process of root does");
+		otr_err_hint(err, "who writes it decides what a process with rights of root does");
 		otr_err_hint(err, "try  chmod go-w %s", path);
 		return -EPERM;
 	}

@@ -104,6 +104,7 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 }
 
 @test "as root, a file that others can write, or that is theirs, is refused" {
+	cp "$OTRACE" "$dir/otrace"
 	echo 'sample: 10%' >"$file"
 	chmod 666 "$file"
 	run "$OTRACE" config check "$file"
@@ -121,6 +122,17 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	[[ $output == *"users of its group can write it"* ]]
 	chown root:root "$file"
 	run "$OTRACE" config check "$file"
+	[ "$output" = "$file: ok, 1 key" ]
+	# A user with a capability is as strict; one without decides for himself.
+	chown 4242 "$file"
+	run setpriv --reuid 65534 --clear-groups --inh-caps +sys_ptrace --ambient-caps +sys_ptrace \
+		"$dir/otrace" config check "$file"
+	echo "$output"
+	[[ $output == *"it belongs to uid 4242, not to root"* ]]
+	run setpriv --reuid 4242 --clear-groups --inh-caps +sys_ptrace --ambient-caps +sys_ptrace \
+		"$dir/otrace" config check "$file"
+	[ "$output" = "$file: ok, 1 key" ]
+	run setpriv --reuid 65534 --clear-groups "$dir/otrace" config check "$file"
 	[ "$output" = "$file: ok, 1 key" ]
 	rm "$file"
 	mkfifo "$file"
