@@ -146,6 +146,7 @@ static void drop(void *arg, uint32_t tgid)
 
 void otr_host_change(struct otr_host *host)
 {
+	otr_session_catch_up(host->session); /* records of a refused process are dropped */
 	otr_session_at_exec(host->session, otr_rules_at_exec(&host->rules));
 	judge_all(host);
 	otr_session_each(host->session, drop, host);

@@ -378,6 +378,16 @@ int otr_session_step(struct otr_session *s)
 	return otr_pace_step(&s->pace, now, s->events, otr_sources_rest_ms(s->src, s->events));
 }
 
+void otr_session_catch_up(struct otr_session *s)
+{
+	uint64_t until = otr_now();
+
+	while (s->passed_ns < until) {
+		otr_session_step(s);
+		usleep(1000);
+	}
+}
+
 static void close_record(struct otr_session *s)
 {
 	int rc = otr_record_close(&s->record);

@@ -65,6 +65,9 @@ int otr_session_fd(const struct otr_session *s);
  * in how many ms it is to be called again: 10 while there is traffic. */
 int otr_session_step(struct otr_session *s);
 
+/* Takes steps until all that was moved before now has reached the pipeline: some 20 ms. */
+void otr_session_catch_up(struct otr_session *s);
+
 /* How many traced processes live. */
 size_t otr_session_alive(const struct otr_session *s);
 

@@ -208,6 +208,31 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	spans '{s.name for s in S} == {"GET /first", "GET /second"}' 'len(S) == 2'
 }
 
+@test "SIGHUP: a process that is wanted again is traced again, with the library and without" {
+	other=$(free_port)
+	serve "$port"
+	bg lib env LD_PRELOAD="$(dirname "$OTRACE")/libotrace.so" OTRACE_WAIT=1 $PY "$dir/$mine" "$other"
+	rules() { printf 'rules: [{cmd: "%s", service: "%s", mode: trace}]\nexport: [file:%s/spans]\n' "$1" "$2" "$dir" >"$file"; }
+	rules "*$mine*" one
+	agent
+	up "$other"
+	ask "$port" /a
+	ask "$other" /a
+	quiet
+	rules "nobody" two
+	reload 'watching 0 processes'
+	ask "$port" /b
+	ask "$other" /b
+	quiet
+	rules "*$mine*" three
+	kill -HUP "$tracer"
+	until_true 30 sh -c "[ \$(grep -c 'watching 2 processes' '$dir/tracer.err') -ge 3 ]"
+	ask "$port" /c
+	ask "$other" /c
+	stop
+	spans 'sorted((s.service, s.name) for s in S) == [("one", "GET /a")] * 2 + [("three", "GET /c")] * 2'
+}
+
 @test "SIGHUP: a rule by executable finds processes that start after it" {
 	printf 'rules: [{port: 1}]\nexport: [file:%s/spans]\n' "$dir" >"$file"
 	agent
