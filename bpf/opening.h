@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) int otr_opens_redis(const __u8 *fir
 static inline __attribute__((always_inline)) enum otr_opening otr_opening_of(const __u8 *first)
 {
 #define OTR_OPENING_ROW(id, opens, capture, head_bytes) \
-	if (opens(first)) \
+	if (opens(first))                               \
 		return OTR_OPENING_##id;
 #include "opening.def"
 #undef OTR_OPENING_ROW
@@ -60,7 +60,7 @@ static inline __attribute__((always_inline)) __u8 otr_opening_capture(__u8 openi
 {
 	switch (opening) {
 #define OTR_OPENING_ROW(id, opens, capture, head_bytes) \
-	case OTR_OPENING_##id: \
+	case OTR_OPENING_##id:                          \
 		return capture;
 #include "opening.def"
 #undef OTR_OPENING_ROW
@@ -74,7 +74,7 @@ static inline __attribute__((always_inline)) __u32 otr_opening_head_bytes(__u8 o
 {
 	switch (opening) {
 #define OTR_OPENING_ROW(id, opens, capture, head_bytes) \
-	case OTR_OPENING_##id: \
+	case OTR_OPENING_##id:                          \
 		return head_bytes;
 #include "opening.def"
 #undef OTR_OPENING_ROW

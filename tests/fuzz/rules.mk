@@ -35,6 +35,10 @@ FUZZ_CONFIG := $(wildcard agent/config/*.c)
 $(FUZZ_B)/fuzz_config: FUZZ_MORE := $(FUZZ_CONFIG) -lyaml
 $(FUZZ_B)/fuzz_config: $(FUZZ_CONFIG) $(wildcard agent/config/*.h)
 
+FUZZ_CAPTURE := $(addprefix agent/source/,packet.c tcp_order.c tcp_conns.c tcp_emit.c endpoint.c) agent/resource/read.c
+$(FUZZ_B)/fuzz_capture: FUZZ_MORE := $(FUZZ_CAPTURE)
+$(FUZZ_B)/fuzz_capture: $(FUZZ_CAPTURE)
+
 .PHONY: fuzz fuzz-seeds
 fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
 	$(Q)set -e -o pipefail; for p in $(P); do \
