@@ -16,6 +16,7 @@
 #include "agent/config/settings.h"
 #include "agent/host.h"
 #include "agent/loop.h"
+#include "agent/manager.h"
 #include "agent/session.h"
 #include "agent/session_procs.h"
 #include "agent/settings_read.h"
@@ -69,6 +70,7 @@ static int reload(struct agent *ag, struct otr_settings *fresh, struct otr_setti
 	if (rc)
 		return rc;
 	otr_settings_take(ag->cfg->opts, fresh->opts, is);
+	otr_sinks_retune(ag->sinks, ag->cfg, err); /* borrows its lists, which stay */
 	otr_log_set((enum otr_log_level)ag->cfg->log_level);
 	otr_rules_parse(&ag->host.rules, ag->cfg->rules, err); /* was parsed when it was read */
 	otr_host_change(&ag->host);
@@ -81,8 +83,12 @@ static void on_hangup(struct agent *ag)
 	struct otr_settings fresh = {.opts = &opts};
 	struct otr_settings_changes is;
 	struct otr_err err = {.text = ""};
+	int rc;
 
-	if (reload(ag, &fresh, &is, &err)) {
+	otr_manager_reloading();
+	rc = reload(ag, &fresh, &is, &err);
+	otr_manager_ready(otr_session_alive(ag->session));
+	if (rc) {
 		for (char *c = err.text; *c; c++)
 			*c = *c == '\n' ? ' ' : *c;
 		otr_log(OTR_LOG_ERROR, "configuration not read again, that of before holds: %s",
@@ -106,6 +112,7 @@ static void watch(struct agent *ag)
 			return;
 		if (woke == OTR_WOKE_SIGNAL && signo == SIGHUP)
 			on_hangup(ag);
+		otr_manager_alive(otr_now());
 		if (otr_session_alive(ag->session) == alive || otr_now() - reported < OTR_NS_PER_S)
 			continue;
 		alive = otr_session_alive(ag->session);
@@ -130,7 +137,9 @@ static int trace(struct agent *ag, struct otr_err *err)
 	otr_log(OTR_LOG_INFO, "otrace %s: watching %zu processes", OTR_VERSION,
 		otr_session_alive(ag->session));
 	otr_session_confine(ag->session, false);
+	otr_manager_ready(otr_session_alive(ag->session));
 	watch(ag);
+	otr_manager_stopping();
 	otr_session_finish(ag->session);
 	otr_sinks_drain(ag->sinks, DRAIN_NS);
 	otr_session_summary(ag->session, "agent");

@@ -193,7 +193,7 @@ const struct otr_option otr_option_table[] = {
 	{TEXT("config", config, "FILE", G), .group = "machine", .fallback = OTR_CONFIG_DEFAULT,
 	 .help = "The file of configuration. "
 		 "YAML: each option is a key. SIGHUP reads it again. The default "
-		 "need not exist. See: otrace config example."},
+		 "need not exist; /dev/null: none. See: otrace config example."},
 	{TEXT("btf", btf, "FILE", R | A | G | D), .group = "machine",
 	 KEY("/var/lib/otrace/vmlinux.btf"),
 	 .help = "Type information of the running kernel. "

@@ -109,19 +109,28 @@ void otr_options_help(const struct otr_options *opts, FILE *out)
 	}
 }
 
-/* Prints text in mdoc: backslashes and minus signs are escaped, each sentence is one line. */
+/* Does a line of mdoc end at this blank? Each sentence is on lines of its own, of 70 characters. A
+ * line that begins with . or ' would be a request. */
+static bool ends_line(const char *text, const char *blank, int col)
+{
+	if (blank > text && blank[-1] == '.')
+		return true;
+	return col + (int)strcspn(blank + 1, " ") > 70 && blank[1] != '.' && blank[1] != '\'';
+}
+
+/* Prints text in mdoc: backslashes and minus signs are escaped. */
 static void roff(const char *text, FILE *out)
 {
-	for (; *text; text++) {
-		if (*text == '\\')
-			fputs("\\e", out);
-		else if (*text == '-')
-			fputs("\\-", out);
-		else
-			fputc(*text, out);
-		if (text[0] == '.' && text[1] == ' ') {
-			fputc('\n', out); /* a new sentence, a new line */
-			text++;
+	int col = 0;
+
+	for (const char *c = text; *c; c++, col++) {
+		if (*c == ' ' && ends_line(text, c, col)) {
+			fputc('\n', out);
+			col = -1;
+		} else if (*c == '\\' || *c == '-') {
+			fputs(*c == '-' ? "\\-" : "\\e", out);
+		} else {
+			fputc(*c, out);
 		}
 	}
 	fputc('\n', out);

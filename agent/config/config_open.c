@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/base/err.h"
@@ -53,6 +54,12 @@ static int check_owner(const char *path, const struct stat *st, struct otr_err *
 	return 0;
 }
 
+/* --config /dev/null: no file, also where the default one is there. */
+static bool is_null_device(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
 static int check_file(const char *path, int fd, struct otr_err *err)
 {
 	struct stat st;
@@ -61,6 +68,8 @@ static int check_file(const char *path, int fd, struct otr_err *err)
 		otr_err_set(err, "%s: %s", path, strerror(errno));
 		return -EIO;
 	}
+	if (is_null_device(&st))
+		return 0;
 	if (!S_ISREG(st.st_mode)) {
 		otr_err_set(err, "%s: it is no regular file", path);
 		otr_err_hint(err, "right: a file of YAML; try  otrace config example");

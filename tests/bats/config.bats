@@ -134,6 +134,8 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	[ "$output" = "$file: ok, 1 key" ]
 	run setpriv --reuid 65534 --clear-groups "$dir/otrace" config check "$file"
 	[ "$output" = "$file: ok, 1 key" ]
+	run "$OTRACE" config check /dev/null
+	[ "$output" = "/dev/null: ok, 0 keys" ]
 	rm "$file"
 	mkfifo "$file"
 	run timeout 10 "$OTRACE" config check "$file"
@@ -270,6 +272,23 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	stop
 	spans '[s.name for s in S] == ["GET /all"]'
 	[ ! -e "$dir/others" ]
+}
+
+@test "SIGHUP: a list that has not changed stays in force" {
+	serve "$port"
+	for sample in 100% 99.99999%; do
+		printf 'rules: [{port: %s}]\nexport: [file:%s/spans]\nignore: [GET /ig*]\nsample: %s\n' \
+			"$port" "$dir" "$sample" >"$file"
+		[ -n "${tracer:-}" ] || agent
+	done
+	for _ in 1 2 3; do
+		kill -HUP "$tracer"
+		until_true 30 grep -q 'read again' "$dir/tracer.err"
+		ask "$port" /ignored
+		ask "$port" /kept
+	done
+	stop
+	spans '[s.name for s in S] == ["GET /kept"] * 3'
 }
 
 @test "SIGHUP: an option of the command line stays in force" {

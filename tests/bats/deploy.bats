@@ -135,3 +135,25 @@ with() {
 	[ "$status" -eq 1 ]
 	grep -q was-enabled "$dir/control/postinst"
 }
+
+@test "the agent tells the service manager that it is ready, reloads, lives and ends" {
+	printf 'rules: [{port: 1}]\n' >"$dir/otrace.yaml"
+	bg manager $PY -c "
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind('$dir/notify')
+while True:
+    print(s.recv(4096).decode().replace('\\n', ' '), flush=True)"
+	until_true 30 [ -S "$dir/notify" ]
+	bg tracer env NOTIFY_SOCKET="$dir/notify" WATCHDOG_USEC=200000 "$OTRACE" agent \
+		--config "$dir/otrace.yaml"
+	tracer=$pid
+	until_true 30 grep -qx 'READY=1 STATUS=watching 0 processes' "$dir/manager.out"
+	until_true 30 grep -qx 'WATCHDOG=1' "$dir/manager.out"
+	kill -HUP "$tracer"
+	until_true 30 grep -q '^RELOADING=1 MONOTONIC_USEC=[0-9]' "$dir/manager.out"
+	until_true 30 sh -c "[ \$(grep -c READY=1 '$dir/manager.out') -eq 2 ]"
+	kill -TERM "$tracer"
+	ended "$tracer"
+	until_true 30 grep -qx 'STOPPING=1' "$dir/manager.out"
+}
