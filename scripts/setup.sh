@@ -19,7 +19,7 @@ demo="nginx-light=nginx python3 gunicorn python3-flask python3-psycopg2 python3-
 test="libcmocka-dev libpq-dev libssl-dev libgnutls28-dev libdbd-pg-perl ruby-pg bats shellcheck=shellcheck clang-format=clang-format universal-ctags mandoc=mandoc
 	bsdextrautils jq=jq git=git openssl=openssl wget=wget iproute2 nftables procps psmisc tmux=tmux
 	libclang-rt-14-dev valgrind=valgrind musl-tools=musl-gcc gdb=gdb python3-aiohttp python3-venv
-	mariadb-server mariadb-client python3-pymysql python3-mysqldb libdbd-mysql-perl redis-server=redis-server python3-redis node-redis wrk=wrk
+	mariadb-server mariadb-client python3-pymysql python3-mysqldb libdbd-mysql-perl redis-server=redis-server memcached=memcached libmemcached-tools python3-pymemcache python3-memcache python3-redis node-redis wrk=wrk
 	golang-go=go zsh=zsh fish=fish faketime=faketime
 	gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross
 	strace=strace systemd=systemd-analyze debhelper dpkg-dev fakeroot lintian

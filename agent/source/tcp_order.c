@@ -111,7 +111,7 @@ void otr_tcp_order_ack(struct otr_tcp_order * or, uint32_t ack, otr_tcp_bytes_fn
 	give_ready(or, fn, arg);
 }
 
-void otr_tcp_order_skip(struct otr_tcp_order *or, uint32_t seq)
+void otr_tcp_order_skip(struct otr_tcp_order * or, uint32_t seq)
 {
 	if (distance(seq, or->next) > 0)
 		or->next = seq;

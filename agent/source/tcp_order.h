@@ -52,7 +52,7 @@ int otr_tcp_order_take(struct otr_tcp_order * or, uint32_t seq, uint32_t len, st
 void otr_tcp_order_ack(struct otr_tcp_order * or, uint32_t ack, otr_tcp_bytes_fn fn, void *arg);
 
 /* Bytes before `seq` will not come any more. Nothing is held. */
-void otr_tcp_order_skip(struct otr_tcp_order *or, uint32_t seq);
+void otr_tcp_order_skip(struct otr_tcp_order * or, uint32_t seq);
 
 /* Gives `fn` all that is held: nothing more comes. */
 void otr_tcp_order_flush(struct otr_tcp_order * or, otr_tcp_bytes_fn fn, void *arg);

@@ -43,9 +43,8 @@ def has_payload(packet):
 
 
 def late(packets):
-    out, i, n = [], 0, 0
+    out, i = [], 0
     while i < len(packets):
-        n += has_payload(packets[i])
         # Its successor of the same direction, sent before anybody answers.
         if (has_payload(packets[i]) and i + 1 < len(packets) and has_payload(packets[i + 1])
                 and packets[i][3][26:38] == packets[i + 1][3][26:38]):
