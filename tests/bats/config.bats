@@ -291,6 +291,24 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	spans '[s.name for s in S] == ["GET /kept"] * 3'
 }
 
+@test "SIGHUP: a process that stays wanted loses no request, however often the file is read" {
+	serve "$port"
+	printf 'rules: [{port: %s}]\nexport: [file:%s/spans]\n' "$port" "$dir" >"$file"
+	agent
+	load() { for i in $(seq 200); do ask "$port" "/n/$i"; done; }
+	bg load load
+	load=$pid
+	while kill -0 "$load" 2>/dev/null; do
+		kill -HUP "$tracer"
+		printf 'rules: [{port: %s, service: s%s, mode: trace}]\nexport: [file:%s/spans]\n' "$port" $RANDOM "$dir" >"$file.new"
+		mv "$file.new" "$file"
+		sleep 0.05
+	done
+	stop
+	[ "$(grep -c 'rules changed' "$dir/tracer.err")" -ge 5 ]
+	spans 'len(S) == 200' 'len({s.path for s in V}) == 200'
+}
+
 @test "SIGHUP: an option of the command line stays in force" {
 	serve "$port"
 	printf 'sample: 0%%\n' >"$file"
