@@ -291,22 +291,33 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	spans '[s.name for s in S] == ["GET /kept"] * 3'
 }
 
-@test "SIGHUP: a process that stays wanted loses no request, however often the file is read" {
-	serve "$port"
+@test "SIGHUP: a process that stays wanted loses no request of a connection, however often the file is read" {
+	room_for_all
+	one_nginx 'return 200 ok;'
+	bg nginx nginx -c "$dir/nginx.conf"
+	up "$port"
 	printf 'rules: [{port: %s}]\nexport: [file:%s/spans]\n' "$port" "$dir" >"$file"
-	agent
-	load() { for i in $(seq 200); do ask "$port" "/n/$i"; done; }
-	bg load load
+	agent --cpu-budget 0
+	bg load $PY -c "
+import http.client
+c = http.client.HTTPConnection('127.0.0.1', $port)
+for i in range(1000):
+    c.request('GET', '/n/%d' % i)
+    c.getresponse().read()"
 	load=$pid
 	while kill -0 "$load" 2>/dev/null; do
 		kill -HUP "$tracer"
-		printf 'rules: [{port: %s, service: s%s, mode: trace}]\nexport: [file:%s/spans]\n' "$port" $RANDOM "$dir" >"$file.new"
+		printf 'rules: [{port: %s, service: s%s, mode: trace}]\nexport: [file:%s/spans]\n' \
+			"$port" $RANDOM "$dir" >"$file.new"
 		mv "$file.new" "$file"
-		sleep 0.05
+		sleep 0.02
 	done
+	ended "$load"
 	stop
-	[ "$(grep -c 'rules changed' "$dir/tracer.err")" -ge 5 ]
-	spans 'len(S) == 200' 'len({s.path for s in V}) == 200'
+	grep -q 'rules changed' "$dir/tracer.err"
+	spans 'len(S) == 1000' 'len({s.path for s in V}) == 1000'
+	run grep -c otrace.cut "$dir/spans"
+	[ "$output" = 0 ]
 }
 
 @test "SIGHUP: an option of the command line stays in force" {
