@@ -63,15 +63,20 @@ static int open_all(struct agent *ag, struct otr_err *err)
 static int reload(struct agent *ag, struct otr_settings *fresh, struct otr_settings_changes *is,
 		  struct otr_err *err)
 {
+	const struct otr_option *budget = otr_option_find(otr_option_table, "cpu-budget");
 	int rc = otr_settings_again(fresh->opts, fresh, ag->cfg, &otr_cmd_agent, err);
+	bool same_budget;
 
 	if (!rc)
 		rc = otr_sinks_retune(ag->sinks, fresh, err);
 	if (rc)
 		return rc;
+	same_budget = otr_options_equal(ag->cfg->opts, fresh->opts, budget);
 	otr_settings_take(ag->cfg->opts, fresh->opts, is);
 	otr_sinks_retune(ag->sinks, ag->cfg, err); /* borrows its lists, which stay */
 	otr_log_set((enum otr_log_level)ag->cfg->log_level);
+	if (!same_budget)
+		otr_session_set_budget(ag->session);
 	otr_rules_parse(&ag->host.rules, ag->cfg->rules, err); /* was parsed when it was read */
 	otr_host_change(&ag->host);
 	return 0;

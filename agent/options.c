@@ -126,6 +126,7 @@ const struct otr_option otr_option_table[] = {
 	 .group = "how much",
 	 .fallback = "auto",
 	 .example = "5%",
+	 .live = true,
 	 .help = "CPU that tracing may take. "
 		 "A share of one core, or of what the traced processes use if "
 		 "that is more. auto: 5% of what they use, a quarter of one core "

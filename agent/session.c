@@ -66,6 +66,11 @@ void otr_session_each(const struct otr_session *s, void (*fn)(void *arg, uint32_
 	otr_traced_set_each(s->traced, fn, arg);
 }
 
+void otr_session_set_budget(struct otr_session *s)
+{
+	otr_pace_set_budget(&s->pace, s->cfg.cfg->cpu_budget, otr_now());
+}
+
 void otr_session_at_exec(struct otr_session *s, bool at_exec)
 {
 	s->cfg.at_exec = at_exec;

@@ -34,6 +34,9 @@ int otr_session_target(struct otr_session *s, uint32_t tgid);
 /* Calls `fn` for each traced process that lives. */
 void otr_session_each(const struct otr_session *s, void (*fn)(void *arg, uint32_t tgid), void *arg);
 
+/* Takes over cfg->cpu_budget, which has changed. */
+void otr_session_set_budget(struct otr_session *s);
+
 /* Changes `at_exec` of the configuration. */
 void otr_session_at_exec(struct otr_session *s, bool at_exec);
 

@@ -320,6 +320,30 @@ for i in range(1000):
 	[ "$output" = 0 ]
 }
 
+@test "SIGHUP: another CPU budget holds at once" {
+	room_for_all
+	one_nginx 'return 200 ok;'
+	bg nginx nginx -c "$dir/nginx.conf"
+	up "$port"
+	budget() { printf 'rules: [{port: %s}]\nexport: [file:%s/spans]\ncpu_budget: %s\n' "$port" "$dir" "$1" >"$file"; }
+	budget 0
+	agent
+	load() { while :; do curl -s "127.0.0.1:$port/load[1-100]" >/dev/null; done; }
+	bg load load
+	load=$pid
+	budget 0.1%
+	reload 'read again: cpu_budget changed'
+	until_true 60 grep -q 'CPU budget: .* 0.1% allowed (--cpu-budget 0.1%): traced for' "$dir/tracer.err"
+	budget 0
+	kill -HUP "$tracer"
+	until_true 30 sh -c "[ \$(grep -c 'cpu_budget changed' '$dir/tracer.err') -eq 2 ]"
+	kill "$load"
+	ended "$load"
+	for i in 1 2 3 4 5; do ask "$port" "/after/$i"; done
+	stop
+	spans '{s.path for s in V if s.path.startswith("/after")} == {f"/after/{i}" for i in range(1, 6)}'
+}
+
 @test "SIGHUP: an option of the command line stays in force" {
 	serve "$port"
 	printf 'sample: 0%%\n' >"$file"
