@@ -16,6 +16,7 @@
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/source/bpf_state.h"
+#include "agent/source/tls_probes.h"
 
 #include "agent/source/otrace.skel.h" /* uses types of bpf/shared.h */
 
@@ -27,6 +28,7 @@ int otr_bpf_target(struct otr_bpf *b, uint32_t tgid, bool follow)
 	if (bpf_map__update_elem(b->skel->maps.otr_targets, &tgid, sizeof(tgid), &target,
 				 sizeof(target), BPF_ANY))
 		return -errno;
+	otr_bpf_begun(b, tgid, false);
 	return 0;
 }
 
@@ -84,6 +86,8 @@ void otr_bpf_untarget(struct otr_bpf *b, uint32_t tgid)
 	struct bpf_map *map = b->skel->maps.otr_targets;
 	struct otr_target target = {.off = 1};
 
+	if (b->tls)
+		otr_tls_probes_drop(b->tls, tgid);
 	if (bpf_map__update_elem(map, &tgid, sizeof(tgid), &target, sizeof(target), BPF_ANY))
 		return;
 	run_iter(b->skel->progs.otr_list_tasks, tgid);
@@ -138,6 +142,8 @@ int otr_bpf_record(void *arg, void *data, size_t len)
 		otr_loss_add(OTR_LOSS_RECORD, 1);
 		return 0;
 	}
+	if (b->tls)
+		otr_bpf_tls_record(b, ev);
 	b->fn(b->fn_arg, ev);
 	return 0;
 }
@@ -207,6 +213,8 @@ void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn,
 		report_losses(b, now_ns, fn, arg);
 	}
 	otr_bpf_arm(b);
+	if (b->tls)
+		otr_tls_probes_step(b->tls, now_ns);
 }
 
 void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir, enum otr_capture capture,

@@ -394,6 +394,12 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg, struct 
 	 * before: the agent would not see its exec, and would take its bytes for those of a
 	 * traced process. `trials` is set first, since exec is not looked at without `host`. */
 	b->price_ns = otr_bpf_measure(b);
+	b->cfg = *cfg;
+	rc = otr_bpf_tls_open(b);
+	if (rc) {
+		otr_err_set(err, "cannot prepare the probes of TLS: %s", strerror(-rc));
+		return rc;
+	}
 	__atomic_store_n(&b->ctl->trials, cfg->trials, __ATOMIC_RELEASE);
 	__atomic_store_n(&b->ctl->host, cfg->host, __ATOMIC_RELEASE);
 	*out = OTR_TAKE(b);
@@ -406,6 +412,7 @@ void otr_bpf_close(struct otr_bpf **bp)
 
 	if (!b)
 		return;
+	otr_bpf_tls_close(b);
 	while (b->n_links)
 		bpf_link__destroy(b->links[--b->n_links]);
 	ring_buffer__free(b->rings);

@@ -6,6 +6,7 @@
  * alone. */
 
 #include "agent/base/buf.h"
+#include "agent/source/bpf.h"
 #include "agent/source/probes.h"
 #include "agent/source/source.h"
 #include "agent/source/watch.h"
@@ -14,6 +15,7 @@
 struct bpf_link;
 struct otrace_bpf;
 struct ring_buffer;
+struct otr_tls_probes;
 
 #define OTR_CPUS_MAX   1024
 #define OTR_PROBES_MAX 8
@@ -39,6 +41,8 @@ struct otr_bpf {
 	uint64_t percpu[OTR_CPUS_MAX];
 	struct otr_watch watch;
 	uint64_t price_ns;
+	struct otr_tls_probes *tls; /* NULL: this kernel has none */
+	struct otr_bpf_config cfg;
 	struct otr_buf log;
 	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
 };
@@ -54,6 +58,12 @@ int otr_bpf_attach(struct otr_bpf *b, size_t row);
 
 /* bpf_arm.c: attaches the probes that traced processes have turned out to need. */
 void otr_bpf_arm(struct otr_bpf *b);
+
+/* bpf_tls.c: the probes in TLS libraries. */
+int otr_bpf_tls_open(struct otr_bpf *b);
+void otr_bpf_tls_close(struct otr_bpf *b);
+/* Looks at each record of the kernel: has a process moved TLS that nobody reads, or ended? */
+void otr_bpf_tls_record(struct otr_bpf *b, const struct otr_event *ev);
 
 /* price.c: measures what the probes add to a socket call, in ns. */
 uint64_t otr_bpf_measure(struct otr_bpf *b);

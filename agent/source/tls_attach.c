@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tls_attach.c - see tls_attach.h and perf_event_open(2).
+ *
+ * The file is opened once, through the process's own mapping of it (so also where the file was
+ * deleted or lies in a container), and the kernel gets that descriptor as the path of the probe:
+ * what was read is what is probed. A probe with a process has its breakpoints in the memory of
+ * that process alone.
+ */
+
+#include "agent/source/tls_attach.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/base/foreign.h"
+#include "agent/base/own.h"
+#include "agent/source/tls_place.h"
+
+#define MAPS (16u << 20) /* bytes of the maps of one process: as many lines as the kernel allows */
+#define PMU  "/sys/bus/event_source/devices/uprobe/type"
+#define DELETED " (deleted)"
+
+bool otr_tls_maps_line(const char *line, char range[40], const char **path)
+{
+	unsigned long from, to;
+	const char *name;
+	char perms[5];
+	int at = 0;
+
+	if (sscanf(line, "%lx-%lx %4s %*x %*x:%*x %*u %n", &from, &to, perms, &at) != 3 || !at ||
+	    perms[2] != 'x' || line[at] != '/')
+		return false;
+	name = strrchr(line + at, '/') + 1;
+	if (strncmp(name, "libssl", 6) && strncmp(name, "libgnutls", 9))
+		return false;
+	snprintf(range, 40, "%lx-%lx", from, to);
+	*path = line + at;
+	return true;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+/* The number of the kind of event, or -errno. It does not change while the system is up. */
+static int pmu_type(void)
+{
+	static int type;
+	char text[16] = "";
+	OTR_AUTO(close_fd) int fd = -1;
+
+	if (type)
+		return type;
+	fd = open(PMU, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return -EOPNOTSUPP;
+	type = atoi(text);
+	return type;
+}
+
+/* One probe, as a link of the program. Returns a descriptor or -errno. */
+static int attach(const struct otr_tls_attached *at, int file, const struct otr_tls_site *site,
+		  enum otr_tls_program which, bool is_return)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = site->cookie);
+	struct perf_event_attr attr = {.size = sizeof(attr), .config = is_return};
+	OTR_AUTO(close_fd) int event = -1;
+	int type = pmu_type(), link;
+	char path[32];
+
+	if (type < 0)
+		return type;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	attr.type = (uint32_t)type;
+	attr.uprobe_path = (uint64_t)(uintptr_t)path;
+	attr.probe_offset = site->offset;
+	event = (int)syscall(SYS_perf_event_open, &attr, (pid_t)at->pid, -1, -1,
+			     PERF_FLAG_FD_CLOEXEC);
+	if (event < 0)
+		return -errno;
+	link = bpf_link_create(at->programs[which], event, BPF_PERF_EVENT, &opts);
+	if (link < 0)
+		return link;
+	if (!ioctl(event, PERF_EVENT_IOC_ENABLE, 0))
+		return link; /* it holds the event */
+	close(link);
+	return -errno;
+}
+
+static int add(struct otr_tls_attached *at, int file, const struct otr_tls_site *site,
+	       enum otr_tls_program which, bool is_return)
+{
+	int link;
+
+	if (at->n_links == OTR_TLS_LINKS)
+		return -ENOSPC;
+	link = attach(at, file, site, which, is_return);
+	if (link < 0)
+		return link;
+	at->links[at->n_links++] = link;
+	return 0;
+}
+
+static int attach_site(struct otr_tls_attached *at, int file, const struct otr_tls_site *site)
+{
+	static const enum otr_tls_program returns[] = {
+		[OTR_TLS_READ] = OTR_TLS_READ_RET,
+		[OTR_TLS_WRITE] = OTR_TLS_WRITE_RET,
+		[OTR_TLS_HANDSHAKE] = OTR_TLS_SHOOK_RET,
+	};
+	int rc;
+
+	if (site->what == OTR_TLS_FREE)
+		return add(at, file, site, OTR_TLS_FREED, false);
+	rc = add(at, file, site, returns[site->what], true);
+	return rc ? rc : add(at, file, site, OTR_TLS_ENTER, false);
+}
+
+static void close_links(struct otr_tls_attached *at, size_t from)
+{
+	while (at->n_links > from)
+		close(at->links[--at->n_links]);
+}
+
+/* All probes of a file, or none. */
+static int attach_file(struct otr_tls_attached *at, int file)
+{
+	struct otr_tls_site sites[OTR_TLS_SITES];
+	size_t n = otr_tls_sites(file, sites), before = at->n_links;
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++) {
+		rc = attach_site(at, file, &sites[i]);
+		at->is_slow |= !sites[i].is_emulated;
+	}
+	if (rc)
+		close_links(at, before);
+	return rc;
+}
+
+/* Has the file its probes already? Notes it if not. */
+static bool is_known(struct otr_tls_attached *at, int file)
+{
+	struct stat st;
+
+	if (fstat(file, &st) || at->n_files == OTR_TLS_FILES)
+		return true;
+	for (size_t i = 0; i < at->n_files; i++)
+		if (at->files[i].dev == st.st_dev && at->files[i].ino == st.st_ino)
+			return true;
+	at->files[at->n_files++] = (struct otr_tls_file){st.st_dev, st.st_ino};
+	return false;
+}
+
+static void take_file(struct otr_tls_attached *at, int file, const char *path)
+{
+	int rc;
+
+	if (file < 0 || is_known(at, file))
+		return;
+	rc = attach_file(at, file);
+	if (!rc)
+		return;
+	at->error = -rc;
+	snprintf(at->path, sizeof(at->path), "%s", path);
+}
+
+/* By the mapping, which needs a right of its own; else by name, below the root directory of the
+ * process. */
+static int open_mapped(uint32_t pid, const char *range, const char *path)
+{
+	size_t len = strlen(path), end = sizeof(DELETED) - 1;
+	char name[512];
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/%u/map_files/%s", pid, range);
+	fd = otr_foreign_open(AT_FDCWD, name);
+	if (fd >= 0 || (len > end && !strcmp(path + len - end, DELETED)) ||
+	    (size_t)snprintf(name, sizeof(name), "/proc/%u/root%s", pid, path) >= sizeof(name))
+		return fd;
+	return otr_foreign_open(AT_FDCWD, name);
+}
+
+static bool look_at_line(void *arg, char *line)
+{
+	struct otr_tls_attached *at = arg;
+	OTR_AUTO(close_fd) int file = -1;
+	const char *path;
+	char range[40];
+
+	if (!otr_tls_maps_line(line, range, &path))
+		return true;
+	file = open_mapped(at->pid, range, path);
+	if (file < 0) {
+		at->error = -file;
+		snprintf(at->path, sizeof(at->path), "%s", path);
+	}
+	take_file(at, file, path);
+	return true;
+}
+
+/* The library may be a part of the program. */
+static void look_at_exe(struct otr_tls_attached *at)
+{
+	OTR_AUTO(close_fd) int file = -1;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", at->pid);
+	file = otr_foreign_open(AT_FDCWD, path);
+	take_file(at, file, path);
+}
+
+static void look(void *io)
+{
+	struct otr_tls_attached *at = io;
+	OTR_AUTO(close_fd) int maps = -1;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", at->pid);
+	maps = otr_foreign_open_proc(AT_FDCWD, path);
+	at->is_gone = maps < 0;
+	if (at->is_gone)
+		return;
+	look_at_exe(at);
+	otr_foreign_lines(maps, MAPS, look_at_line, at);
+}
+
+static void undo(void *io)
+{
+	close_links(io, 0);
+}
+
+int otr_tls_attach(struct otr_tls_attached *at)
+{
+	int rc;
+
+	at->n_links = 0;
+	at->error = 0;
+	at->is_gone = false;
+	rc = otr_foreign_within(OTR_FOREIGN_MS, look, undo, at, sizeof(*at));
+	return rc ? rc : (int)at->n_links;
+}

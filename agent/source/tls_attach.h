@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OTR_TLS_ATTACH_H
+#define OTR_TLS_ATTACH_H
+
+/*
+ * tls_attach.h - finds the TLS libraries that a process has loaded, and attaches the probes in
+ * them, for this process alone.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OTR_TLS_LINKS 32 /* descriptors of one process */
+#define OTR_TLS_FILES 4	 /* files of one process that have probes */
+
+enum otr_tls_program { /* of bpf/tls_openssl.bpf.c */
+	OTR_TLS_ENTER,
+	OTR_TLS_READ_RET,
+	OTR_TLS_WRITE_RET,
+	OTR_TLS_SHOOK_RET,
+	OTR_TLS_FREED,
+	OTR_TLS_PROGRAMS,
+};
+
+struct otr_tls_attached {
+	uint32_t pid;
+	int programs[OTR_TLS_PROGRAMS]; /* descriptors, by enum otr_tls_program */
+	bool is_gone;			/* gives: the process cannot be read any more */
+	bool is_slow;			/* gives: a probe costs a second trap */
+	/* Files that have their probes, from earlier calls and this one. */
+	struct otr_tls_file {
+		uint64_t dev, ino;
+	} files[OTR_TLS_FILES];
+	size_t n_files;
+	int links[OTR_TLS_LINKS]; /* gives: their probes, one descriptor each */
+	size_t n_links;
+	int error;     /* gives: the errno that the kernel refused a probe with; or 0 */
+	char path[96]; /* gives: the file in which it did */
+};
+
+/* Attaches to each file that the process has loaded and that is not in `files` yet. What may block
+ * for as long as another user likes is left behind after OTR_FOREIGN_MS. Returns how many links
+ * there are more, or -errno. */
+int otr_tls_attach(struct otr_tls_attached *at);
+
+/* Is this line of /proc/PID/maps code of a file whose name is that of a TLS library? Then `range`
+ * gets the name of its link in /proc/PID/map_files, and `path` the rest of the line. */
+bool otr_tls_maps_line(const char *line, char range[40], const char **path);
+
+#endif /* OTR_TLS_ATTACH_H */
