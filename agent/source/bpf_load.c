@@ -10,6 +10,7 @@
 #include "agent/source/bpf.h"
 #include "agent/source/bpf_state.h"
 #include "agent/source/btf_small.h"
+#include "agent/source/tls_attach.h"
 
 #include "agent/source/otrace.skel.h" /* uses types of bpf/shared.h */
 
@@ -195,8 +196,11 @@ static int open_skel(struct otr_bpf *b, const struct otr_bpf_config *cfg)
 	b->skel = otrace_bpf__open_opts(&opts);
 	if (!b->skel)
 		return -errno;
-	bpf_object__for_each_program(prog, b->skel->obj)
+	bpf_object__for_each_program(prog, b->skel->obj) {
 		bpf_program__set_autoload(prog, is_loaded(b, bpf_program__name(prog)));
+		if (!strncmp(bpf_program__name(prog), "otr_tls_", 8))
+			bpf_program__set_expected_attach_type(prog, OTR_UPROBE_MULTI);
+	}
 	bpf_map__set_max_entries(b->skel->maps.otr_data, ring_bytes(b->cpus));
 	if (!b->choice[0])
 		bpf_map__set_max_entries(b->skel->maps.otr_conns_by_sk, 1);

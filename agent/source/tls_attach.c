@@ -54,6 +54,43 @@ static void close_fd(int *fd)
 		close(*fd);
 }
 
+/* The part of union bpf_attr that BPF_LINK_CREATE takes for this kind (Linux 6.6). */
+struct link_create {
+	uint32_t program, target, type, flags;
+	uint64_t path, offsets, counters, cookies;
+	uint32_t n, is_return, pid, pad;
+};
+
+static int create_link(int program, struct link_create *lc)
+{
+	int fd;
+
+	lc->program = (uint32_t)program;
+	lc->type = OTR_UPROBE_MULTI;
+	fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, lc, sizeof(*lc));
+	return fd < 0 ? -errno : fd;
+}
+
+/* One link for all places of a file at which a program runs. */
+struct batch {
+	uint64_t offsets[OTR_TLS_SITES], cookies[OTR_TLS_SITES];
+	uint32_t n;
+};
+
+static int attach_many(const struct otr_tls_attached *at, int file, const struct batch *many,
+		       enum otr_tls_program which)
+{
+	struct link_create lc = {.n = many->n, .pid = at->pid};
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	lc.path = (uint64_t)(uintptr_t)path;
+	lc.offsets = (uint64_t)(uintptr_t)many->offsets;
+	lc.cookies = (uint64_t)(uintptr_t)many->cookies;
+	lc.is_return = which != OTR_TLS_ENTER && which != OTR_TLS_FREED;
+	return create_link(at->programs[which], &lc);
+}
+
 /* The number of the kind of event, or -errno. It does not change while the system is up. */
 static int pmu_type(void)
 {
@@ -70,12 +107,12 @@ static int pmu_type(void)
 	return type;
 }
 
-/* One probe, as a link of the program. Returns a descriptor or -errno. */
-static int attach(const struct otr_tls_attached *at, int file, const struct otr_tls_site *site,
-		  enum otr_tls_program which, bool is_return)
+/* The same for one place, before Linux 6.6. */
+static int attach_one(const struct otr_tls_attached *at, int file, uint64_t offset, uint64_t cookie,
+		      enum otr_tls_program which)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = site->cookie);
-	struct perf_event_attr attr = {.size = sizeof(attr), .config = is_return};
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = cookie);
+	struct perf_event_attr attr = {.size = sizeof(attr)};
 	OTR_AUTO(close_fd) int event = -1;
 	int type = pmu_type(), link;
 	char path[32];
@@ -84,8 +121,9 @@ static int attach(const struct otr_tls_attached *at, int file, const struct otr_
 		return type;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
 	attr.type = (uint32_t)type;
+	attr.config = which != OTR_TLS_ENTER && which != OTR_TLS_FREED; /* at the return */
 	attr.uprobe_path = (uint64_t)(uintptr_t)path;
-	attr.probe_offset = site->offset;
+	attr.probe_offset = offset;
 	event = (int)syscall(SYS_perf_event_open, &attr, (pid_t)at->pid, -1, -1,
 			     PERF_FLAG_FD_CLOEXEC);
 	if (event < 0)
@@ -99,33 +137,53 @@ static int attach(const struct otr_tls_attached *at, int file, const struct otr_
 	return -errno;
 }
 
-static int add(struct otr_tls_attached *at, int file, const struct otr_tls_site *site,
-	       enum otr_tls_program which, bool is_return)
+static int keep(struct otr_tls_attached *at, int link)
 {
-	int link;
-
-	if (at->n_links == OTR_TLS_LINKS)
-		return -ENOSPC;
-	link = attach(at, file, site, which, is_return);
 	if (link < 0)
 		return link;
 	at->links[at->n_links++] = link;
 	return 0;
 }
 
-static int attach_site(struct otr_tls_attached *at, int file, const struct otr_tls_site *site)
+static int attach(struct otr_tls_attached *at, int file, const struct batch *many,
+		  enum otr_tls_program which)
+{
+	int rc = 0;
+
+	if (!many->n)
+		return 0;
+	if (at->n_links + many->n > OTR_TLS_LINKS)
+		return -ENOSPC;
+	if (at->has_multi)
+		return keep(at, attach_many(at, file, many, which));
+	for (uint32_t i = 0; i < many->n && !rc; i++)
+		rc = keep(at, attach_one(at, file, many->offsets[i], many->cookies[i], which));
+	return rc;
+}
+
+static void put(struct batch *many, const struct otr_tls_site *site)
+{
+	many->offsets[many->n] = site->offset;
+	many->cookies[many->n++] = site->cookie;
+}
+
+/* Sorts the places by the programs that run there. */
+static void sort(const struct otr_tls_site *sites, size_t n, struct batch by[OTR_TLS_PROGRAMS])
 {
 	static const enum otr_tls_program returns[] = {
 		[OTR_TLS_READ] = OTR_TLS_READ_RET,
 		[OTR_TLS_WRITE] = OTR_TLS_WRITE_RET,
 		[OTR_TLS_HANDSHAKE] = OTR_TLS_SHOOK_RET,
 	};
-	int rc;
 
-	if (site->what == OTR_TLS_FREE)
-		return add(at, file, site, OTR_TLS_FREED, false);
-	rc = add(at, file, site, returns[site->what], true);
-	return rc ? rc : add(at, file, site, OTR_TLS_ENTER, false);
+	for (size_t i = 0; i < n; i++) {
+		if (sites[i].what == OTR_TLS_FREE) {
+			put(&by[OTR_TLS_FREED], &sites[i]);
+			continue;
+		}
+		put(&by[OTR_TLS_ENTER], &sites[i]);
+		put(&by[returns[sites[i].what]], &sites[i]);
+	}
 }
 
 static void close_links(struct otr_tls_attached *at, size_t from)
@@ -134,17 +192,23 @@ static void close_links(struct otr_tls_attached *at, size_t from)
 		close(at->links[--at->n_links]);
 }
 
-/* All probes of a file, or none. */
+/* All probes of a file, or none. The returns come first: an entry whose return is not seen would be
+ * taken for a call that goes on. */
 static int attach_file(struct otr_tls_attached *at, int file)
 {
+	static const enum otr_tls_program order[] = {OTR_TLS_FREED, OTR_TLS_READ_RET,
+						     OTR_TLS_WRITE_RET, OTR_TLS_SHOOK_RET,
+						     OTR_TLS_ENTER};
+	struct batch by[OTR_TLS_PROGRAMS] = {0};
 	struct otr_tls_site sites[OTR_TLS_SITES];
 	size_t n = otr_tls_sites(file, sites), before = at->n_links;
 	int rc = 0;
 
-	for (size_t i = 0; i < n && !rc; i++) {
-		rc = attach_site(at, file, &sites[i]);
+	sort(sites, n, by);
+	for (size_t i = 0; i < n; i++)
 		at->is_slow |= !sites[i].is_emulated;
-	}
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(order) && !rc; i++)
+		rc = attach(at, file, &by[order[i]], order[i]);
 	if (rc)
 		close_links(at, before);
 	return rc;
@@ -240,6 +304,22 @@ static void look(void *io)
 static void undo(void *io)
 {
 	close_links(io, 0);
+}
+
+/* A probe in a directory is refused: with EBADF where this kind of link is known, else with
+ * EINVAL. */
+bool otr_tls_has_multi(int program)
+{
+	uint64_t offset = 0;
+	struct link_create lc = {.n = 1,
+				 .path = (uint64_t)(uintptr_t) "/",
+				 .offsets = (uint64_t)(uintptr_t)&offset,
+				 .pid = (uint32_t)getpid()};
+	int fd = create_link(program, &lc);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || fd == -EBADF;
 }
 
 int otr_tls_attach(struct otr_tls_attached *at)

@@ -26,6 +26,7 @@ enum otr_tls_program { /* of bpf/tls_openssl.bpf.c */
 struct otr_tls_attached {
 	uint32_t pid;
 	int programs[OTR_TLS_PROGRAMS]; /* descriptors, by enum otr_tls_program */
+	bool has_multi;			/* otr_tls_has_multi() */
 	bool is_gone;			/* gives: the process cannot be read any more */
 	bool is_slow;			/* gives: a probe costs a second trap */
 	/* Files that have their probes, from earlier calls and this one. */
@@ -38,6 +39,12 @@ struct otr_tls_attached {
 	int error;     /* gives: the errno that the kernel refused a probe with; or 0 */
 	char path[96]; /* gives: the file in which it did */
 };
+
+#define OTR_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, as what the programs are loaded */
+
+/* Does the kernel have links with several uprobes (Linux 6.6)? They need no more rights than the
+ * programs; those of a single uprobe may need CAP_SYS_ADMIN. `program`: a descriptor. */
+bool otr_tls_has_multi(int program);
 
 /* Attaches to each file that the process has loaded and that is not in `files` yet. What may block
  * for as long as another user likes is left behind after OTR_FOREIGN_MS. Returns how many links

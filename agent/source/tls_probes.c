@@ -49,6 +49,7 @@ struct proc {
 struct otr_tls_probes {
 	struct proc *procs;
 	int programs[OTR_TLS_PROGRAMS];
+	bool has_multi;
 	size_t n_links;
 	uint64_t due_ns; /* the earliest of all; 0: none */
 	struct otr_fd_closer *closer;
@@ -64,6 +65,7 @@ int otr_tls_probes_new(struct otr_tls_probes **out, const int programs[OTR_TLS_P
 	if (!tp)
 		return -ENOMEM;
 	memcpy(tp->programs, programs, sizeof(tp->programs));
+	tp->has_multi = otr_tls_has_multi(programs[OTR_TLS_ENTER]);
 	tp->refused = refused;
 	tp->arg = arg;
 	*out = tp;
@@ -179,7 +181,11 @@ static void refuse(struct otr_tls_probes *tp, struct proc *p, const char *path, 
 /* Returns whether the process is still there. */
 static bool look(struct otr_tls_probes *tp, struct proc *p, uint64_t now_ns)
 {
-	struct otr_tls_attached at = {.pid = p->tgid, .n_files = p->n_files};
+	struct otr_tls_attached at = {
+		.pid = p->tgid,
+		.has_multi = tp->has_multi,
+		.n_files = p->n_files,
+	};
 	size_t before = p->n_links;
 
 	if (p->n_links + OTR_TLS_LINKS > LINKS_MAX || tp->n_links + OTR_TLS_LINKS > FDS_MAX) {
