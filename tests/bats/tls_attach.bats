@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# tls_attach.bats - requests inside TLS of programs that run already, by probes in their TLS
+# libraries; no program here carries otrace's library.
+
+load https
+setup() {
+	live_setup
+	port=$(free_port)
+	https_setup
+	opts=(--no-shim)
+	unset SSLKEYLOGFILE
+}
+
+ask() { curl -s -m 20 --cacert "$dir/cert.pem" "$@"; }
+changed_bytes() { "$PY" "$APPS/textsame.py" "$server" /libssl.so; }
+seen_all() { ! grep -q '^not seen' "$dir/text"; }
+
+@test "a server: status and route of each request, the first too; nothing is named as not seen" {
+	https
+	server=$pid
+	attach "$server"
+	ask "https://localhost:$port/item/7" "https://localhost:$port/b" -o "$dir/one"
+	ask --tls-max 1.2 -d hello "https://localhost:$port/post"
+	detach
+	spans 'len(S) == 3' 'all(s.kind == "server" and s.code == 200 for s in S)' \
+		'{s.name for s in S} == {"GET /item/{id}", "GET /b", "POST /post"}' \
+		'all(s.attr["url.scheme"] == "https" for s in S)'
+	seen_all
+}
+
+@test "both ends over a connection from before: HTTP is joined in the middle, and the ends meet" {
+	https
+	server=$pid
+	mkfifo "$dir/go"
+	bg pair sh -c "exec $PY $APPS/tlspair.py $port $dir <$dir/go"
+	client=$pid
+	exec 5>"$dir/go"
+	until_true 30 grep -q open "$dir/pair.out"
+	attach "$server" "$client"
+	echo >&5
+	exec 5>&-
+	ended "$client"
+	[ "$status" = 0 ]
+	detach
+	[ "$(grep -c hello "$dir/pair.out")" = 12 ]
+	spans 'len(C) == 22 and len(V) >= 20' 'all(s.code == 200 for s in S)' \
+		'all(not parent(v) or parent(v).asked == v.asked for v in V)' \
+		'sum(1 for v in V if parent(v)) >= 20' \
+		'sorted(c.asked for c in C) == sorted(["/bytes", "/after"] + ["/%s%d" % (n, i) for n in "ab" for i in range(10)])'
+	seen_all
+}
+
+@test "nginx with TLS: requests of both its workers" {
+	nginx_conf "$port" "location / { return 200 'hello\\n'; }" |
+		sed 's/worker_processes 1/worker_processes 2/; s/ http2;/;/' >"$dir/nginx.conf"
+	bg nginx nginx -c "$dir/nginx.conf"
+	server=$pid
+	up "$port"
+	attach "$server"
+	for i in 1 2 3 4; do ask "https://localhost:$port/w/$i" -o /dev/null; done
+	detach
+	spans 'len(V) == 4' 'all(v.name == "GET /w/{id}" and v.code == 200 for v in V)'
+	seen_all
+}
+
+@test "an HTTPS front that asks a plain HTTP back end, 16 clients: no parent is wrong, none is missing" {
+	back=$(free_port)
+	http "$back"
+	inner=$pid
+	bg front "$PY" "$APPS/tlsfront.py" "$port" "$dir" "$back"
+	server=$pid
+	up "$port"
+	room_for_all
+	attach --cpu-budget 0 "$server" "$inner"
+	[ "$("$PY" "$APPS/tlsload.py" "$port" "$dir" /r 16 10)" = "0 failed []" ]
+	detach
+	spans 'len(C) == 160 and len(V) == 320' 'all(parent(c) for c in C)' \
+		'all(parent(c).attr["url.query"] == c.attr["url.full"].split("?")[1] for c in C)' \
+		'sum(1 for v in V if parent(v)) == 160'
+}
+
+@test "detach leaves no probe, and 30 times attach and detach under load fail no request" {
+	https
+	server=$pid
+	[ "$(changed_bytes)" = 0 ]
+	attach "$server"
+	ask "https://localhost:$port/a" -o /dev/null
+	[ "$(changed_bytes)" = 4 ]
+	links=$(grep -h '^link_id' "/proc/$tracer"/fdinfo/* | awk '{ print $2 }')
+	[ -n "$links" ]
+	detach
+	[ "$(changed_bytes)" = 0 ]
+	for id in $links; do run ! bpftool link show id "$id"; done
+	bg load "$PY" "$APPS/tlsload.py" "$port" "$dir" /l 4 500 keep
+	load=$pid
+	for _ in $(seq 30); do
+		gone "$load" && break
+		attach "$server"
+		detach >/dev/null
+	done
+	ended "$load"
+	[ "$(cat "$dir/load.out")" = "0 failed []" ]
+	kill -0 "$server"
+}
+
+@test "asyncio (memory BIO): a session whose connection is not certain is named as not seen" {
+	cat >"$dir/aio.py" <<-P
+		import asyncio, ssl
+		keys = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+		keys.load_cert_chain("$dir/cert.pem", "$dir/key.pem")
+		async def serve(r, w):
+		    await r.readuntil(b"\r\n\r\n")
+		    w.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		    await w.drain()
+		    w.close()
+		async def main():
+		    async with await asyncio.start_server(serve, "127.0.0.1", $port, ssl=keys) as s:
+		        await s.serve_forever()
+		asyncio.run(main())
+	P
+	bg aio "$PY" "$dir/aio.py"
+	server=$pid
+	up "$port"
+	attach "$server"
+	[ "$(ask "https://localhost:$port/a")" = ok ]
+	detach
+	spans 'len(S) == 0'
+	grep -q "not seen .*TLS: not readable here" "$dir/text"
+}
