@@ -243,6 +243,7 @@ static int open_sources(struct otr_session *s, struct otr_err *err)
 		.follow = !cfg->cfg->no_follow,
 		.verbose = cfg->cfg->verbose,
 		.force = getenv("OTRACE_PROBES"),
+		.tls_now = !cfg->library,
 		.notice = notice,
 		.arg = s,
 	};

@@ -75,6 +75,8 @@ int otr_bpf_list(struct otr_bpf *b, uint32_t tgid)
 {
 	struct bpf_program *files = b->skel->progs.otr_list_files;
 
+	if (!tgid && b->tls)
+		otr_bpf_tls_start(b);
 	/* Sockets first: a socket that is first seen after its thread is traced is new. */
 	if (bpf_program__fd(files) >= 0)
 		run_iter(files, tgid);
@@ -213,8 +215,7 @@ void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn,
 		report_losses(b, now_ns, fn, arg);
 	}
 	otr_bpf_arm(b);
-	if (b->tls)
-		otr_tls_probes_step(b->tls, now_ns);
+	otr_bpf_tls_step(b, now_ns, false);
 }
 
 void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir, enum otr_capture capture,

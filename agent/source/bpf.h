@@ -26,6 +26,7 @@ struct otr_bpf_config {
 	bool follow;	   /* and the children of a process on trial */
 	bool verbose;	   /* print the kernel's log where it refuses a program */
 	const char *force; /* names of choices to leave out, for tests: "socket lengths" */
+	bool tls_now;	   /* load the programs of TLS at once, and not on need */
 	void (*notice)(void *arg, const char *text); /* tells a person; or NULL */
 	void *arg;
 };

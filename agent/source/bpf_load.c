@@ -10,7 +10,6 @@
 #include "agent/source/bpf.h"
 #include "agent/source/bpf_state.h"
 #include "agent/source/btf_small.h"
-#include "agent/source/tls_attach.h"
 
 #include "agent/source/otrace.skel.h" /* uses types of bpf/shared.h */
 
@@ -196,11 +195,9 @@ static int open_skel(struct otr_bpf *b, const struct otr_bpf_config *cfg)
 	b->skel = otrace_bpf__open_opts(&opts);
 	if (!b->skel)
 		return -errno;
-	bpf_object__for_each_program(prog, b->skel->obj) {
-		bpf_program__set_autoload(prog, is_loaded(b, bpf_program__name(prog)));
-		if (!strncmp(bpf_program__name(prog), "otr_tls_", 8))
-			bpf_program__set_expected_attach_type(prog, OTR_UPROBE_MULTI);
-	}
+	bpf_object__for_each_program(prog, b->skel->obj)
+		bpf_program__set_autoload(prog, is_loaded(b, bpf_program__name(prog)) &&
+							!otr_bpf_is_tls(prog));
 	bpf_map__set_max_entries(b->skel->maps.otr_data, ring_bytes(b->cpus));
 	if (!b->choice[0])
 		bpf_map__set_max_entries(b->skel->maps.otr_conns_by_sk, 1);
@@ -382,8 +379,6 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg, struct 
 	log_to = &b->log;
 	b->types = -1;
 	rc = load_and_attach(b, cfg, err);
-	if (b->types >= 0)
-		close(b->types);
 	log_to = NULL;
 	if (rc && cfg->verbose)
 		print_log(b);
@@ -419,6 +414,8 @@ void otr_bpf_close(struct otr_bpf **bp)
 	otr_bpf_tls_close(b);
 	while (b->n_links)
 		bpf_link__destroy(b->links[--b->n_links]);
+	if (b->types >= 0)
+		close(b->types);
 	ring_buffer__free(b->rings);
 	if (b->skel)
 		otrace_bpf__destroy(b->skel);

@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,12 +18,12 @@ struct otr_fd_closer {
 
 static void *run(void *arg)
 {
-	int from = (int)(intptr_t)arg, fd;
+	const struct otr_fd_closer *c = arg;
+	int fd;
 
 	otr_confine_thread();
-	while (read(from, &fd, sizeof(fd)) == sizeof(fd))
+	while (read(c->queue[0], &fd, sizeof(fd)) == sizeof(fd))
 		close(fd);
-	close(from);
 	return NULL;
 }
 
@@ -39,7 +38,7 @@ static struct otr_fd_closer *start(void)
 		return NULL;
 	}
 	fcntl(c->queue[1], F_SETFL, O_NONBLOCK);
-	if (!pthread_create(&c->thread, NULL, run, (void *)(intptr_t)c->queue[0]))
+	if (!pthread_create(&c->thread, NULL, run, c))
 		return c;
 	close(c->queue[0]);
 	close(c->queue[1]);
@@ -64,5 +63,6 @@ void otr_fd_closer_free(struct otr_fd_closer **cp)
 		return;
 	close(c->queue[1]);
 	pthread_join(c->thread, NULL);
+	close(c->queue[0]);
 	free(c);
 }

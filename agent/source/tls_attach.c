@@ -204,6 +204,10 @@ static int attach_file(struct otr_tls_attached *at, int file)
 	size_t n = otr_tls_sites(file, sites), before = at->n_links;
 	int rc = 0;
 
+	if (n && at->programs[OTR_TLS_ENTER] < 0) {
+		at->is_found = true;
+		return 0;
+	}
 	sort(sites, n, by);
 	for (size_t i = 0; i < n; i++)
 		at->is_slow |= !sites[i].is_emulated;
@@ -257,26 +261,42 @@ static int open_mapped(uint32_t pid, const char *range, const char *path)
 	return otr_foreign_open(AT_FDCWD, name);
 }
 
+/* What the memory map says: the code of TLS libraries. */
+struct mapped {
+	struct {
+		char range[40], path[256];
+	} libs[OTR_TLS_FILES];
+	size_t n;
+	bool carries; /* the process carries otrace's own library */
+};
+
 static bool look_at_line(void *arg, char *line)
 {
-	struct otr_tls_attached *at = arg;
-	OTR_AUTO(close_fd) int file = -1;
+	struct mapped *mp = arg;
 	const char *path;
 	char range[40];
 
-	if (!otr_tls_maps_line(line, range, &path))
+	mp->carries |= strstr(line, "/libotrace.so") != NULL;
+	if (mp->n == OTR_TLS_FILES || !otr_tls_maps_line(line, range, &path))
 		return true;
-	file = open_mapped(at->pid, range, path);
+	snprintf(mp->libs[mp->n].range, sizeof(range), "%s", range);
+	snprintf(mp->libs[mp->n++].path, sizeof(mp->libs[0].path), "%s", path);
+	return true;
+}
+
+static void take_mapped(struct otr_tls_attached *at, const char *range, const char *path)
+{
+	OTR_AUTO(close_fd) int file = open_mapped(at->pid, range, path);
+
 	if (file < 0) {
 		at->error = -file;
 		snprintf(at->path, sizeof(at->path), "%s", path);
 	}
 	take_file(at, file, path);
-	return true;
 }
 
 /* The library may be a part of the program. */
-static void look_at_exe(struct otr_tls_attached *at)
+static void take_exe(struct otr_tls_attached *at)
 {
 	OTR_AUTO(close_fd) int file = -1;
 	char path[32];
@@ -290,6 +310,7 @@ static void look(void *io)
 {
 	struct otr_tls_attached *at = io;
 	OTR_AUTO(close_fd) int maps = -1;
+	struct mapped mp = {.n = 0};
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/%u/maps", at->pid);
@@ -297,8 +318,12 @@ static void look(void *io)
 	at->is_gone = maps < 0;
 	if (at->is_gone)
 		return;
-	look_at_exe(at);
-	otr_foreign_lines(maps, MAPS, look_at_line, at);
+	otr_foreign_lines(maps, MAPS, look_at_line, &mp);
+	if (mp.carries && !at->is_unread)
+		return;
+	take_exe(at);
+	for (size_t i = 0; i < mp.n; i++)
+		take_mapped(at, mp.libs[i].range, mp.libs[i].path);
 }
 
 static void undo(void *io)

@@ -25,8 +25,12 @@ enum otr_tls_program { /* of bpf/tls_openssl.bpf.c */
 
 struct otr_tls_attached {
 	uint32_t pid;
-	int programs[OTR_TLS_PROGRAMS]; /* descriptors, by enum otr_tls_program */
+	int programs[OTR_TLS_PROGRAMS]; /* descriptors, by enum otr_tls_program; -1: only look */
 	bool has_multi;			/* otr_tls_has_multi() */
+	/* It has moved TLS that nobody reads. If not, a process that carries otrace's own library
+	 * gets no probes, as that library reads for it. */
+	bool is_unread;
+	bool is_found;			/* gives: there is a TLS library, but no `programs` */
 	bool is_gone;			/* gives: the process cannot be read any more */
 	bool is_slow;			/* gives: a probe costs a second trap */
 	/* Files that have their probes, from earlier calls and this one. */

@@ -35,6 +35,7 @@ struct proc {
 	uint32_t tgid;
 	uint8_t start;	    /* the next of starts_ms; at the end, none */
 	bool has_refused;   /* it was told why */
+	bool is_unread;	    /* it has moved TLS that nobody reads */
 	uint64_t since_ns;
 	uint64_t due_ns;    /* when it is looked at next; 0: not */
 	uint64_t looked_ns;
@@ -49,6 +50,8 @@ struct proc {
 struct otr_tls_probes {
 	struct proc *procs;
 	int programs[OTR_TLS_PROGRAMS];
+	bool is_ready;	/* `programs` is set */
+	bool is_wanted; /* there is a process with a TLS library */
 	bool has_multi;
 	size_t n_links;
 	uint64_t due_ns; /* the earliest of all; 0: none */
@@ -57,19 +60,25 @@ struct otr_tls_probes {
 	void *arg;
 };
 
-int otr_tls_probes_new(struct otr_tls_probes **out, const int programs[OTR_TLS_PROGRAMS],
-		       otr_tls_refused_fn refused, void *arg)
+int otr_tls_probes_new(struct otr_tls_probes **out, otr_tls_refused_fn refused, void *arg)
 {
 	struct otr_tls_probes *tp = calloc(1, sizeof(*tp));
 
 	if (!tp)
 		return -ENOMEM;
-	memcpy(tp->programs, programs, sizeof(tp->programs));
-	tp->has_multi = otr_tls_has_multi(programs[OTR_TLS_ENTER]);
+	for (size_t i = 0; i < OTR_TLS_PROGRAMS; i++)
+		tp->programs[i] = -1;
 	tp->refused = refused;
 	tp->arg = arg;
 	*out = tp;
 	return 0;
+}
+
+void otr_tls_probes_ready(struct otr_tls_probes *tp, const int programs[OTR_TLS_PROGRAMS])
+{
+	memcpy(tp->programs, programs, sizeof(tp->programs));
+	tp->has_multi = otr_tls_has_multi(programs[OTR_TLS_ENTER]);
+	tp->is_ready = true;
 }
 
 /* To remove a probe, the kernel waits until no CPU is in it: some milliseconds for each. So it is
@@ -142,6 +151,7 @@ void otr_tls_probes_want(struct otr_tls_probes *tp, uint32_t tgid, enum otr_tls_
 	if (!p)
 		return;
 	if (why == OTR_TLS_RECORDS) {
+		p->is_unread = true;
 		if (!p->due_ns)
 			set_due(tp, p, p->looked_ns && now_ns < p->looked_ns + p->again_ns
 					       ? p->looked_ns + p->again_ns
@@ -184,6 +194,7 @@ static bool look(struct otr_tls_probes *tp, struct proc *p, uint64_t now_ns)
 	struct otr_tls_attached at = {
 		.pid = p->tgid,
 		.has_multi = tp->has_multi,
+		.is_unread = p->is_unread,
 		.n_files = p->n_files,
 	};
 	size_t before = p->n_links;
@@ -197,6 +208,10 @@ static bool look(struct otr_tls_probes *tp, struct proc *p, uint64_t now_ns)
 	p->looked_ns = now_ns;
 	if (otr_tls_attach(&at) < 0)
 		return true;
+	if (at.is_found && !tp->is_ready) {
+		tp->is_wanted = true;
+		return true;
+	}
 	keep_links(tp, p, &at);
 	if (at.error)
 		refuse(tp, p, at.path, at.error);
@@ -225,7 +240,7 @@ void otr_tls_probes_step(struct otr_tls_probes *tp, uint64_t now_ns)
 {
 	struct proc *p, *next;
 
-	if (!tp->due_ns || now_ns < tp->due_ns)
+	if (!tp->due_ns || now_ns < tp->due_ns || (tp->is_wanted && !tp->is_ready))
 		return;
 	tp->due_ns = 0;
 	HASH_ITER(hh, tp->procs, p, next) {
@@ -235,10 +250,15 @@ void otr_tls_probes_step(struct otr_tls_probes *tp, uint64_t now_ns)
 				drop(tp, p);
 				continue;
 			}
-			p->due_ns = next_start(p, now_ns);
+			p->due_ns = tp->is_wanted && !tp->is_ready ? now_ns : next_start(p, now_ns);
 		}
 		set_due(tp, p, p->due_ns);
 	}
+}
+
+bool otr_tls_probes_wanted(const struct otr_tls_probes *tp)
+{
+	return tp->is_wanted;
 }
 
 int otr_tls_probes_rest_ms(const struct otr_tls_probes *tp, int ms)
@@ -249,7 +269,7 @@ int otr_tls_probes_rest_ms(const struct otr_tls_probes *tp, int ms)
 		return ms;
 	now_ns = otr_now();
 	if (now_ns >= tp->due_ns)
-		return 1;
+		return tp->is_wanted && !tp->is_ready ? 5 : 1;
 	rest = (tp->due_ns - now_ns) / OTR_NS_PER_MS + 1;
 	return rest < (uint64_t)ms ? (int)rest : ms;
 }

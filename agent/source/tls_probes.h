@@ -21,10 +21,10 @@ struct otr_tls_probes;
 /* Tells why probes cannot be set in a process, once for each process. `error`: an errno. */
 typedef void (*otr_tls_refused_fn)(void *arg, uint32_t tgid, const char *path, int error);
 
-/* `programs`: descriptors by enum otr_tls_program, borrowed until otr_tls_probes_free(). Returns 0
- * or -errno. */
-int otr_tls_probes_new(struct otr_tls_probes **out, const int programs[OTR_TLS_PROGRAMS],
-		       otr_tls_refused_fn refused, void *arg);
+/* Returns 0 or -errno. Processes wait until otr_tls_probes_ready(). */
+int otr_tls_probes_new(struct otr_tls_probes **out, otr_tls_refused_fn refused, void *arg);
+/* `programs`: descriptors by enum otr_tls_program, borrowed until otr_tls_probes_free(). */
+void otr_tls_probes_ready(struct otr_tls_probes *tp, const int programs[OTR_TLS_PROGRAMS]);
 /* Removes all probes. */
 void otr_tls_probes_free(struct otr_tls_probes **pp);
 
@@ -43,6 +43,9 @@ void otr_tls_probes_drop(struct otr_tls_probes *tp, uint32_t tgid);
 
 /* Looks at the processes whose time has come. */
 void otr_tls_probes_step(struct otr_tls_probes *tp, uint64_t now_ns);
+
+/* Is there a process that waits for otr_tls_probes_ready()? */
+bool otr_tls_probes_wanted(const struct otr_tls_probes *tp);
 
 /* In how many ms the next step is due, at most `ms`. */
 int otr_tls_probes_rest_ms(const struct otr_tls_probes *tp, int ms);
