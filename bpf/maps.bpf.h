@@ -96,7 +96,7 @@ struct otr_bpf_conn {
 	__u8 dialed_why;  /* enum otr_evidence */
 	__u8 lib_reports; /* the library reports whether connect() fails */
 	__u8 layer;	  /* enum otr_layer, of what this entry is about */
-	__u8 has_upper;	  /* of a socket: otr_uppers has the plaintext, and these bytes are counted */
+	__u8 has_upper; /* of a socket: otr_uppers has the plaintext, and these bytes are counted */
 	__u8 pad;
 };
 

@@ -70,7 +70,8 @@ enum otr_hit {
 	OTR_HIT_WAIT, /* a wait of a traced process */
 	OTR_HIT_LIFE, /* connect, close, fork, exec, exit */
 	OTR_HIT_WAKE,
-	OTR_HIT_TLS, /* the entry and the return of a call of a TLS library */
+	OTR_HIT_TLS,  /* the entry and the return of a call of a TLS library */
+	OTR_HIT_STEP, /* such an entry that took a second trap, to step over an instruction */
 	OTR_HIT_MAX,
 };
 

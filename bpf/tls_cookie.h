@@ -9,6 +9,7 @@ enum otr_tls_cookie {
 	OTR_TLS_RETURNED = 0, /* the function returns how many bytes it moved */
 	OTR_TLS_COUNT_4 = 1,  /* it writes the number to where its fourth argument points */
 	OTR_TLS_COUNT_5 = 2,  /* or its fifth */
+	OTR_TLS_STEPPED = 4,  /* and: the kernel does not emulate the instruction there */
 };
 
 #endif /* OTR_TLS_COOKIE_H */

@@ -69,6 +69,8 @@ int otr_tls_enter(struct pt_regs *ctx)
 	if (!t)
 		return 0;
 	otr_hit(OTR_HIT_TLS);
+	if (cookie & OTR_TLS_STEPPED)
+		otr_hit(OTR_HIT_STEP);
 	call = &t->tls;
 	if (is_nested(call, ctx->sp))
 		return 0;

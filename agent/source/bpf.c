@@ -20,6 +20,11 @@
 
 #include "agent/source/otrace.skel.h" /* uses types of bpf/shared.h */
 
+/* What a uprobe costs beside its program, by OVERHEAD.md: a trap, and a second one to step over an
+ * instruction (15 us in a virtual machine within another, 3 on hardware). */
+#define TRAP_NS 600
+#define STEP_NS 3000
+
 int otr_bpf_target(struct otr_bpf *b, uint32_t tgid, bool follow)
 {
 	struct otr_target target = {.follow = follow};
@@ -246,9 +251,12 @@ uint64_t otr_bpf_cost_ns(const struct otr_bpf *b)
 {
 	uint64_t calls = otr_bpf_hits(b, OTR_HIT_DATA) + otr_bpf_hits(b, OTR_HIT_LIFE);
 	uint64_t light = otr_bpf_hits(b, OTR_HIT_WAIT) + otr_bpf_hits(b, OTR_HIT_WAKE);
+	uint64_t tls = otr_bpf_hits(b, OTR_HIT_TLS);
 
-	/* A wait or a wake-up moves no bytes: it costs a third of a captured call. */
-	return calls * b->price_ns + light * b->price_ns / 3;
+	/* A wait or a wake-up moves no bytes: it costs a third of a captured call. A call of a TLS
+	 * library is two hits, and its plaintext is captured once. */
+	return calls * b->price_ns + light * b->price_ns / 3 + tls * (TRAP_NS + b->price_ns / 2) +
+	       otr_bpf_hits(b, OTR_HIT_STEP) * STEP_NS;
 }
 
 int otr_bpf_door(struct otr_bpf *b, uint64_t inode)

@@ -6,7 +6,6 @@
  * alone. */
 
 #include "agent/base/buf.h"
-#include "agent/source/bpf.h"
 #include "agent/source/probes.h"
 #include "agent/source/source.h"
 #include "agent/source/watch.h"
@@ -45,7 +44,9 @@ struct otr_bpf {
 	uint64_t price_ns;
 	struct otr_tls_probes *tls; /* NULL: this kernel has none */
 	struct otr_bpf_tls *tls_load;
-	struct otr_bpf_config cfg;
+	const char *btf; /* of the configuration, as these two */
+	void (*notice)(void *arg, const char *text);
+	void *notice_arg;
 	struct otr_buf log;
 	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
 };
@@ -64,7 +65,7 @@ void otr_bpf_arm(struct otr_bpf *b);
 
 /* bpf_tls.c: the probes in TLS libraries. Their programs take as long to load as all others, and
  * are loaded by a thread. */
-int otr_bpf_tls_open(struct otr_bpf *b);
+int otr_bpf_tls_open(struct otr_bpf *b, bool now);
 void otr_bpf_tls_close(struct otr_bpf *b);
 bool otr_bpf_is_tls(const struct bpf_program *prog);
 /* Looks at the processes whose time has come; `wait`: returns when the programs are loaded. */

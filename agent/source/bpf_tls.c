@@ -42,19 +42,19 @@ static void refused(void *arg, uint32_t tgid, const char *path, int error)
 	const struct otr_bpf *b = arg;
 	char title[64], text[320];
 
-	if (!b->cfg.notice)
+	if (!b->notice)
 		return;
 	otr_procfs_title(tgid, title, sizeof(title));
 	snprintf(text, sizeof(text),
 		 "%.60s (pid %u): its requests inside TLS are not seen: cannot probe %s: %s\n"
 		 "all other traffic is traced",
 		 title, tgid, path, why_of(error));
-	b->cfg.notice(b->cfg.arg, text);
+	b->notice(b->notice_arg, text);
 }
 
 static const char *const names[OTR_TLS_PROGRAMS] = {
-	[OTR_TLS_ENTER] = "otr_tls_enter",	[OTR_TLS_READ_RET] = "otr_tls_read",
-	[OTR_TLS_WRITE_RET] = "otr_tls_wrote",	[OTR_TLS_SHOOK_RET] = "otr_tls_shook",
+	[OTR_TLS_ENTER] = "otr_tls_enter",     [OTR_TLS_READ_RET] = "otr_tls_read",
+	[OTR_TLS_WRITE_RET] = "otr_tls_wrote", [OTR_TLS_SHOOK_RET] = "otr_tls_shook",
 	[OTR_TLS_FREED] = "otr_tls_free",
 };
 
@@ -79,7 +79,8 @@ static int share_maps(struct bpf_object *obj, const struct bpf_object *with)
 	struct bpf_map *map, *from;
 	int rc = 0;
 
-	bpf_object__for_each_map(map, obj) {
+	bpf_object__for_each_map(map, obj)
+	{
 		from = bpf_object__find_map_by_name(with, bpf_map__name(map));
 		if (!rc)
 			rc = from ? bpf_map__reuse_fd(map, bpf_map__fd(from)) : -ENOENT;
@@ -106,7 +107,8 @@ static int load_object(struct otr_bpf_tls *tl, struct bpf_object *obj)
 	struct bpf_program *prog;
 	int rc = share_maps(obj, tl->b->skel->obj);
 
-	bpf_object__for_each_program(prog, obj) {
+	bpf_object__for_each_program(prog, obj)
+	{
 		bpf_program__set_autoload(prog, otr_bpf_is_tls(prog));
 		if (otr_bpf_is_tls(prog))
 			bpf_program__set_expected_attach_type(prog, OTR_UPROBE_MULTI);
@@ -125,7 +127,7 @@ static void *load(void *arg)
 	char types[32];
 	size_t size;
 
-	opts.btf_custom_path = tl->b->cfg.btf;
+	opts.btf_custom_path = tl->b->btf;
 	if (tl->b->types >= 0) {
 		snprintf(types, sizeof(types), "/proc/self/fd/%d", tl->b->types);
 		opts.btf_custom_path = types;
@@ -165,14 +167,14 @@ static int start_loading(struct otr_bpf *b)
 	return 0;
 }
 
-int otr_bpf_tls_open(struct otr_bpf *b)
+int otr_bpf_tls_open(struct otr_bpf *b, bool now)
 {
 	size_t row;
 	int rc = is_supported(b, &row) ? otr_tls_probes_new(&b->tls, refused, b) : 0;
 
 	/* Where programs carry no library, the first one may be over before the programs are loaded
 	 * on need. */
-	if (!rc && b->tls && b->cfg.tls_now)
+	if (!rc && b->tls && now)
 		otr_bpf_tls_step(b, otr_now(), true);
 	return rc;
 }

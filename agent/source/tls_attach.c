@@ -26,8 +26,8 @@
 #include "agent/base/own.h"
 #include "agent/source/tls_place.h"
 
-#define MAPS (16u << 20) /* bytes of the maps of one process: as many lines as the kernel allows */
-#define PMU  "/sys/bus/event_source/devices/uprobe/type"
+#define MAPS	(16u << 20) /* bytes of the maps of one process: as many lines as the kernel allows */
+#define PMU	"/sys/bus/event_source/devices/uprobe/type"
 #define DELETED " (deleted)"
 
 bool otr_tls_maps_line(const char *line, char range[40], const char **path)
@@ -164,7 +164,7 @@ static int attach(struct otr_tls_attached *at, int file, const struct batch *man
 static void put(struct batch *many, const struct otr_tls_site *site)
 {
 	many->offsets[many->n] = site->offset;
-	many->cookies[many->n++] = site->cookie;
+	many->cookies[many->n++] = site->cookie | (site->is_emulated ? 0 : OTR_TLS_STEPPED);
 }
 
 /* Sorts the places by the programs that run there. */
@@ -209,8 +209,6 @@ static int attach_file(struct otr_tls_attached *at, int file)
 		return 0;
 	}
 	sort(sites, n, by);
-	for (size_t i = 0; i < n; i++)
-		at->is_slow |= !sites[i].is_emulated;
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(order) && !rc; i++)
 		rc = attach(at, file, &by[order[i]], order[i]);
 	if (rc)

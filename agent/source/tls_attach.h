@@ -30,9 +30,8 @@ struct otr_tls_attached {
 	/* It has moved TLS that nobody reads. If not, a process that carries otrace's own library
 	 * gets no probes, as that library reads for it. */
 	bool is_unread;
-	bool is_found;			/* gives: there is a TLS library, but no `programs` */
-	bool is_gone;			/* gives: the process cannot be read any more */
-	bool is_slow;			/* gives: a probe costs a second trap */
+	bool is_found; /* gives: there is a TLS library, but no `programs` */
+	bool is_gone;  /* gives: the process cannot be read any more */
 	/* Files that have their probes, from earlier calls and this one. */
 	struct otr_tls_file {
 		uint64_t dev, ino;

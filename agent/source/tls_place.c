@@ -144,12 +144,9 @@ enum {
 static size_t of_openssl(int fd, struct otr_tls_site *sites)
 {
 	static const char *const names[] = {
-		[READ] = "SSL_read",
-		[READ_EX] = "SSL_read_ex",
-		[WRITE] = "SSL_write",
-		[WRITE_EX] = "SSL_write_ex",
-		[WRITE_EX2] = "SSL_write_ex2",
-		[HANDSHAKE] = "SSL_do_handshake",
+		[READ] = "SSL_read",	       [READ_EX] = "SSL_read_ex",
+		[WRITE] = "SSL_write",	       [WRITE_EX] = "SSL_write_ex",
+		[WRITE_EX2] = "SSL_write_ex2", [HANDSHAKE] = "SSL_do_handshake",
 		[FREE] = "SSL_free",
 	};
 	uint64_t at[OTR_ARRAY_SIZE(names)];

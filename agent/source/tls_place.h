@@ -26,10 +26,10 @@ enum otr_tls_what {
 };
 
 struct otr_tls_site {
-	uint64_t offset;     /* in the file */
-	uint8_t what;	     /* enum otr_tls_what */
-	uint8_t cookie;	     /* enum otr_tls_cookie */
-	bool is_emulated;    /* the kernel emulates the instruction there */
+	uint64_t offset;  /* in the file */
+	uint8_t what;	  /* enum otr_tls_what */
+	uint8_t cookie;	  /* enum otr_tls_cookie */
+	bool is_emulated; /* the kernel emulates the instruction there */
 };
 
 #define OTR_TLS_SITES 8

@@ -20,8 +20,6 @@
 #include "agent/base/own.h"
 #include "agent/source/fd_closer.h"
 
-#include <uthash.h>
-
 #define PROCS_MAX 4096
 #define FDS_MAX	  8192 /* of all processes: above that, new ones have no probes */
 #define LINKS_MAX (2 * OTR_TLS_LINKS)
@@ -33,13 +31,13 @@ static const uint16_t starts_ms[] = {0, 1, 2, 4, 7, 11, 16, 24, 36, 60, 100};
 
 struct proc {
 	uint32_t tgid;
-	uint8_t start;	    /* the next of starts_ms; at the end, none */
-	bool has_refused;   /* it was told why */
-	bool is_unread;	    /* it has moved TLS that nobody reads */
+	uint8_t start;	  /* the next of starts_ms; at the end, none */
+	bool has_refused; /* it was told why */
+	bool is_unread;	  /* it has moved TLS that nobody reads */
 	uint64_t since_ns;
-	uint64_t due_ns;    /* when it is looked at next; 0: not */
+	uint64_t due_ns; /* when it is looked at next; 0: not */
 	uint64_t looked_ns;
-	uint64_t again_ns;  /* how long after that, if it asks */
+	uint64_t again_ns; /* how long after that, if it asks */
 	struct otr_tls_file files[OTR_TLS_FILES];
 	size_t n_files;
 	int links[LINKS_MAX];
@@ -153,9 +151,10 @@ void otr_tls_probes_want(struct otr_tls_probes *tp, uint32_t tgid, enum otr_tls_
 	if (why == OTR_TLS_RECORDS) {
 		p->is_unread = true;
 		if (!p->due_ns)
-			set_due(tp, p, p->looked_ns && now_ns < p->looked_ns + p->again_ns
-					       ? p->looked_ns + p->again_ns
-					       : now_ns);
+			set_due(tp, p,
+				p->looked_ns && now_ns < p->looked_ns + p->again_ns
+					? p->looked_ns + p->again_ns
+					: now_ns);
 		return;
 	}
 	p->start = why == OTR_TLS_FORKED ? OTR_ARRAY_SIZE(starts_ms) - 1 : 0;

@@ -62,8 +62,8 @@ void otr_conn_after_loss(struct otr_conn *cn, const struct otr_flow *fl, bool bu
 }
 
 /* For the library a connection has one policy, for the kernel side each layer has its own. */
-void otr_conn_policy(struct otr_conn *cn, uint8_t layer, enum otr_dir dir,
-		     enum otr_capture capture, uint32_t head_bytes)
+void otr_conn_policy(struct otr_conn *cn, uint8_t layer, enum otr_dir dir, enum otr_capture capture,
+		     uint32_t head_bytes)
 {
 	const struct otr_feedback *fb = cn->ss->feedback;
 	uint64_t conn = cn->facts.hdr.conn;

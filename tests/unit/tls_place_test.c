@@ -35,12 +35,12 @@ static int place(const char *code, size_t n)
 static void test_place(void **state)
 {
 	(void)state;
-	assert_int_equal(PLACE("\x41\x55\x41\x54\x55"), 0);	     /* push %r13 */
-	assert_int_equal(PLACE("\xf3\x0f\x1e\xfa\x55"), 4);	     /* endbr64; push %rbp */
-	assert_int_equal(PLACE("\x48\x85\xff\x0f\x84\x97\3\0\0"), 3); /* test %rdi,%rdi; je */
-	assert_int_equal(PLACE("\x31\xc9\xe9\x69\1\0\0"), 2);	     /* xor %ecx,%ecx; jmp */
-	assert_int_equal(PLACE("\x49\x89\xf8\x90"), 3);		     /* mov %rdi,%r8; nop */
-	assert_int_equal(PLACE("\x48\x83\x3d\1\2\3\4\5\x55"), 8);     /* cmpq $5,x(%rip); push */
+	assert_int_equal(PLACE("\x41\x55\x41\x54\x55"), 0);		/* push %r13 */
+	assert_int_equal(PLACE("\xf3\x0f\x1e\xfa\x55"), 4);		/* endbr64; push %rbp */
+	assert_int_equal(PLACE("\x48\x85\xff\x0f\x84\x97\3\0\0"), 3);	/* test %rdi,%rdi; je */
+	assert_int_equal(PLACE("\x31\xc9\xe9\x69\1\0\0"), 2);		/* xor %ecx,%ecx; jmp */
+	assert_int_equal(PLACE("\x49\x89\xf8\x90"), 3);			/* mov %rdi,%r8; nop */
+	assert_int_equal(PLACE("\x48\x83\x3d\1\2\3\4\5\x55"), 8);	/* cmpq $5,x(%rip); push */
 	assert_int_equal(PLACE("\x64\x48\x8b\4\x25\x28\0\0\0\x53"), 9); /* mov %fs:40,%rax; push */
 }
 
@@ -48,15 +48,15 @@ static void test_place(void **state)
 static void test_no_place(void **state)
 {
 	(void)state;
-	assert_int_equal(PLACE("\x48\x83\xec\x18\x55"), -1);	   /* sub $0x18,%rsp */
-	assert_int_equal(PLACE("\x48\x89\xf7\x55"), -1);	   /* mov %rsi,%rdi */
-	assert_int_equal(PLACE("\x48\x63\xd2\x55"), -1);	   /* movslq %edx,%rdx */
-	assert_int_equal(PLACE("\xbe\1\0\0\0\x55"), -1);	   /* mov $1,%esi */
-	assert_int_equal(PLACE("\x48\x8d\x75\4\x55"), -1);	   /* lea 4(%rbp),%rsi */
-	assert_int_equal(PLACE("\x0f\x05\x55"), -1);		   /* syscall: not known */
-	assert_int_equal(PLACE("\x5f\x55"), -1);		   /* pop %rdi: not known */
-	assert_int_equal(PLACE("\x66\x55"), -1);		   /* push %bp: not emulated */
-	assert_int_equal(PLACE("\x48\x85\xff"), -1);		   /* the code ends */
+	assert_int_equal(PLACE("\x48\x83\xec\x18\x55"), -1); /* sub $0x18,%rsp */
+	assert_int_equal(PLACE("\x48\x89\xf7\x55"), -1);     /* mov %rsi,%rdi */
+	assert_int_equal(PLACE("\x48\x63\xd2\x55"), -1);     /* movslq %edx,%rdx */
+	assert_int_equal(PLACE("\xbe\1\0\0\0\x55"), -1);     /* mov $1,%esi */
+	assert_int_equal(PLACE("\x48\x8d\x75\4\x55"), -1);   /* lea 4(%rbp),%rsi */
+	assert_int_equal(PLACE("\x0f\x05\x55"), -1);	     /* syscall: not known */
+	assert_int_equal(PLACE("\x5f\x55"), -1);	     /* pop %rdi: not known */
+	assert_int_equal(PLACE("\x66\x55"), -1);	     /* push %bp: not emulated */
+	assert_int_equal(PLACE("\x48\x85\xff"), -1);	     /* the code ends */
 	assert_int_equal(PLACE(""), -1);
 }
 
@@ -176,8 +176,8 @@ static void test_maps(void **state)
 				      range, &path));
 	assert_string_equal(range, "7fdfc53a7000-7fdfc5404000");
 	assert_string_equal(path, "/usr/lib/libssl.so.3");
-	assert_true(otr_tls_maps_line("1000-2000 r-xp 0 fe:00 1 /x/libssl-1a.so.1.1 (deleted)", range,
-				      &path));
+	assert_true(otr_tls_maps_line("1000-2000 r-xp 0 fe:00 1 /x/libssl-1a.so.1.1 (deleted)",
+				      range, &path));
 	assert_true(otr_tls_maps_line("1000-2000 r-xp 0 fe:00 1 /x/libgnutls.so.30", range, &path));
 	assert_false(otr_tls_maps_line("1000-2000 r--p 0 fe:00 1 /x/libssl.so.3", range, &path));
 	assert_false(otr_tls_maps_line("1000-2000 r-xp 0 fe:00 1 /libssl.so/x", range, &path));
@@ -189,10 +189,10 @@ static void test_maps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_place),	       cmocka_unit_test(test_no_place),
-		cmocka_unit_test(test_callee),	       cmocka_unit_test(test_any_code),
-		cmocka_unit_test(test_functions),      cmocka_unit_test(test_hostile_files),
-		cmocka_unit_test(test_no_elf),	       cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_place),	  cmocka_unit_test(test_no_place),
+		cmocka_unit_test(test_callee),	  cmocka_unit_test(test_any_code),
+		cmocka_unit_test(test_functions), cmocka_unit_test(test_hostile_files),
+		cmocka_unit_test(test_no_elf),	  cmocka_unit_test(test_maps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
