@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_replay.c - `otrace replay`: makes traces of recordings.
+ * cmd_replay.c - `otrace replay`: makes traces of recordings, and of captures of packets.
  *
  * Time is the one in the recording: a file that was recorded over an hour is replayed in a moment,
  * and gives the same traces as the session that recorded it, byte for byte.
@@ -23,6 +23,7 @@
 #include "agent/progress.h"
 #include "agent/sink/sink.h"
 #include "agent/sinks.h"
+#include "agent/source/pcap.h"
 #include "agent/source/source.h"
 #include "bpf/event.h"
 
@@ -30,6 +31,7 @@ struct replay {
 	const struct otr_settings *cfg;
 	struct otr_sinks *sinks;
 	const char *path;
+	const struct otr_source_ops *ops; /* what `path` is */
 	int fd;
 	uint64_t events, bytes;
 	struct otr_progress progress;
@@ -52,7 +54,7 @@ static int on_event(void *arg, const struct otr_event *ev)
 	if (otr_progress_due(&re->progress))
 		otr_progress_report(&re->progress, re->bytes, otr_sinks_spans(re->sinks));
 	if (!re->events++)
-		otr_sinks_start_line(re->sinks, re->path, "replay");
+		otr_sinks_start_line(re->sinks, re->path, re->ops->name);
 	if (!re->first_ns)
 		re->first_ns = ev->time_ns;
 	if (ev->time_ns > re->last_ns)
@@ -103,9 +105,10 @@ static int replay_file(struct replay *re, const char *path, struct otr_err *err)
 	if (rc)
 		return rc;
 	re->path = path;
+	re->ops = otr_pcap_is_capture(path) ? &otr_pcap_source : &otr_replay_source;
 	re->events = re->bytes = re->first_ns = re->last_ns = 0;
 	otr_progress_begin(&re->progress, "replay", path, size_of(path), is_shared(re));
-	rc = otr_source_read(&otr_replay_source, path, on_event, re, err);
+	rc = otr_source_read(re->ops, path, on_event, re, err);
 	if (rc && re->events) {
 		otr_loss_add(OTR_LOSS_RECORDING, 1);
 		otr_loss_because(OTR_LOSS_RECORDING, "%s", err->text);
@@ -160,7 +163,8 @@ static int cmd_replay(const struct otr_settings *cfg, char **args)
 	if (args[0])
 		return replay_all(&re, args);
 	otr_err_set(&err, "no recording given");
-	otr_err_hint(&err, "make one with  otrace run --record FILE -- CMD");
+	otr_err_hint(&err, "make one with  otrace run --record FILE -- CMD  or  "
+			   "tcpdump -i any -w FILE tcp");
 	otr_err_print(&err, "replay");
 	return OTR_EXIT_USAGE;
 }
@@ -169,12 +173,13 @@ const struct otr_cmd otr_cmd_replay = {
 	.name = "replay",
 	.bit = OTR_CMD_REPLAY,
 	.synopsis = "[OPTIONS] FILE..",
-	.summary = "make traces of recordings again",
+	.summary = "make traces of recordings, or of captures of packets",
 	.usual = "output,format,export,errors,slow,hold",
 	.examples = {"otrace replay bug.otr\tthe same trees as then",
 		     "otrace replay --format jsonl bug.otr\tone span a line",
 		     "otrace replay --export http://127.0.0.1:4318 bug.otr\t"
-		     "send them"},
+		     "send them",
+		     "otrace replay prod.pcap\tof a capture by tcpdump or Wireshark"},
 	.exit_status = "0 done, 1 failed, 2 usage, 5 --strict",
 	.run = cmd_replay,
 };

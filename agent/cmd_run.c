@@ -144,7 +144,7 @@ static int open_session(struct run *r, struct otr_err *err)
 		.sinks = r->sinks,
 		.no_probes = !r->probes,
 		.library = r->uses_library,
-		.say = &r->switches,
+		.switches = &r->switches,
 		.wanted = r->rules.n ? otr_rules_wanted : NULL,
 		.sample = r->rules.n ? otr_rules_rate : NULL,
 		.arg = &r->rules,

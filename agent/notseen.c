@@ -29,6 +29,7 @@
 
 struct row { /* connections of one process to one peer that were not understood */
 	uint32_t tgid;
+	bool no_pid;   /* it is an address in a capture */
 	char name[64]; /* of the service */
 	char peer[64];
 	const char *why;
@@ -133,6 +134,7 @@ static struct row *name_row(struct table *tb, struct otr_pipeline *pl,
 	if (!at->name[0])
 		snprintf(at->name, sizeof(at->name), "%.*s",
 			 OTR_SLICE_ARG(res ? res->service : OTR_SLICE("process")));
+	at->no_pid = stat->conn->hdr.hook == OTR_HOOK_CAPTURE;
 	at->bytes += bytes;
 	at->conns++;
 	return at;
@@ -143,12 +145,20 @@ void otr_notseen_program(struct otr_notseen *ns, uint32_t tgid, int why, const c
 	otr_uncarried_add(&ns->programs, tgid, why, path);
 }
 
+/* A capture has both ends of each connection: one of them is reported. */
+static bool is_second_end(const struct otr_ev_conn *cn)
+{
+	return cn->hdr.hook == OTR_HOOK_CAPTURE && cn->hdr.conn & 1;
+}
+
 static void add_stat(struct otr_notseen *ns, struct table *tb, struct otr_pipeline *pl,
 		     const struct otr_stream_stat *stat)
 {
 	static const char how[] = "bypassed the library (stdio, direct system calls, io_uring)";
 	struct row *at;
 
+	if (is_second_end(stat->conn))
+		return;
 	if (stat->bypassed)
 		name_row(tb, pl, stat, how, stat->bypassed);
 	if (stat->messages || stat->read || stat->bytes <= stat->bypassed ||
@@ -200,8 +210,11 @@ static void print_bytes(struct otr_buf *out, uint64_t bytes)
 
 static void print_row(struct otr_buf *out, const struct row *at)
 {
-	otr_buf_printf(out, "%s (pid %u): %llu connection%s to %s, ", at->name, at->tgid,
-		       (unsigned long long)at->conns, at->conns == 1 ? "" : "s", at->peer);
+	otr_buf_str(out, at->name);
+	if (!at->no_pid)
+		otr_buf_printf(out, " (pid %u)", at->tgid);
+	otr_buf_printf(out, ": %llu connection%s to %s, ", (unsigned long long)at->conns,
+		       at->conns == 1 ? "" : "s", at->peer);
 	print_bytes(out, at->bytes);
 	otr_buf_printf(out, ", %s", at->why);
 	if (at->head_len && strstr(at->why, "unknown")) {

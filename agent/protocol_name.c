@@ -9,8 +9,6 @@
  *	uwsgi       modifiers 0 and 0, then the length and the name of a variable
  *	SCGI        a netstring that begins with CONTENT_LENGTH
  *	AJP         0x1234, from a web server to its back end
- *	MySQL       the server's greeting: packet 0, protocol 10, a version
- *	Redis       RESP: an array of bulk strings
  *	MongoDB     a message that answers none, OP_MSG or OP_QUERY
  *	Kafka       ApiVersions or Metadata, the first request of a client
  *	AMQP, MQTT  their names; NATS: the server's INFO
@@ -34,26 +32,22 @@ enum {
 };
 
 struct sign {
-	const char *protocol; /* as `title` in struct otr_proto_ops */
 	const char *text;
 	int16_t bytes[16]; /* a byte, or one of the classes above */
 	uint8_t len;
 };
 
-#define NOT_PARSED(name) name, name " is not parsed yet"
+#define NOT_PARSED(name) name " is not parsed yet"
 
 static const struct sign signs[] = {
-	{"TLS", "TLS: not readable here", {RECORD, 3, SMALL}, 3},
-	{"SSH", "SSH: not readable", {'S', 'S', 'H', '-'}, 4},
-	{"HTTP/2", "HTTP/2: not read yet", {'P', 'R', 'I', ' ', '*', ' ', 'H', 'T'}, 8},
+	{"TLS: not readable here", {RECORD, 3, SMALL}, 3},
+	{"SSH: not readable", {'S', 'S', 'H', '-'}, 4},
+	{"HTTP/2: not read yet", {'P', 'R', 'I', ' ', '*', ' ', 'H', 'T'}, 8},
 	{NOT_PARSED("FastCGI"), {1, 1, ANY, ANY, 0, 8, ANY, 0}, 8},
 	{NOT_PARSED("uwsgi"), {0, ANY, ANY, 0, ANY, 0, UPPER, UPPER}, 8},
 	{NOT_PARSED("SCGI"), {DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T', 'E'}, 8},
 	{NOT_PARSED("SCGI"), {DIGIT, DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T'}, 8},
 	{NOT_PARSED("AJP"), {0x12, 0x34, ANY, ANY, SMALL}, 5},
-	{NOT_PARSED("MySQL"), {ANY, ANY, 0, 0, 10, DIGIT}, 6},
-	{NOT_PARSED("Redis"), {'*', DIGIT, '\r', '\n', '$', DIGIT}, 6},
-	{NOT_PARSED("Redis"), {'*', DIGIT, DIGIT, '\r', '\n', '$'}, 6},
 	{NOT_PARSED("MongoDB"),
 	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xdd, 0x07, 0, 0},
 	 16},
@@ -99,30 +93,12 @@ static bool matches(const struct sign *sign, const uint8_t *head, size_t len)
 	return true;
 }
 
-static const struct sign *find(const uint8_t *head, size_t len)
+const char *otr_protocol_by_head(struct otr_slice head)
 {
 	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
-		if (matches(&signs[i], head, len))
-			return &signs[i];
+		if (matches(&signs[i], (const uint8_t *)head.data, head.len))
+			return signs[i].text;
 	return NULL;
-}
-
-const char *otr_protocol_by_head(const uint8_t *head, size_t len)
-{
-	const struct sign *sign = find(head, len);
-
-	return sign ? sign->text : NULL;
-}
-
-/* A protocol with a parser is read, so its sign is no reason. */
-static const char *unparsed(struct otr_slice head)
-{
-	const struct sign *sign = find((const uint8_t *)head.data, head.len);
-
-	for (size_t i = 0; sign && otr_protos[i]; i++)
-		if (!strcmp(otr_protos[i]->title, sign->protocol))
-			return NULL;
-	return sign ? sign->text : NULL;
 }
 
 const char *otr_protocol_unread(struct otr_slice first, struct otr_slice answer)
@@ -133,6 +109,6 @@ const char *otr_protocol_unread(struct otr_slice first, struct otr_slice answer)
 		if (otr_protos[i]->unread)
 			why = otr_protos[i]->unread(first, answer);
 	if (!why)
-		why = unparsed(first);
-	return why ? why : unparsed(answer);
+		why = otr_protocol_by_head(first);
+	return why ? why : otr_protocol_by_head(answer);
 }

@@ -4,14 +4,11 @@
 
 /* protocol_name.h - protocols that otrace recognises by their first bytes, and does not parse. */
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "agent/base/slice.h"
 
 /* Returns "FastCGI is not parsed yet", a constant, or NULL. `head`: the first bytes of either
- * side. Whether the protocol has a parser is not looked at. */
-const char *otr_protocol_by_head(const uint8_t *head, size_t len);
+ * side. */
+const char *otr_protocol_by_head(struct otr_slice head);
 
 /* Returns why a connection that opens with these bytes is not read, a constant: a parser says
  * so (struct otr_proto_ops, `unread`), or the protocol has none; NULL: not known. `first`: the

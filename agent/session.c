@@ -248,7 +248,7 @@ static int open_sources(struct otr_session *s, struct otr_err *err)
 		.arg = s,
 	};
 	const struct otr_shim_config shim = {
-		.switches = cfg->say,
+		.switches = cfg->switches,
 		.born = born,
 		.uncarried = uncarried,
 		.threshold = threshold,

@@ -82,20 +82,20 @@ static int read_hosts(struct otr_ring_hosts *hosts, char **texts, struct otr_err
 	return 0;
 }
 
-int otr_switches_read(struct otr_ring_switches *say, const struct otr_settings *cfg,
+int otr_switches_read(struct otr_ring_switches *switches, const struct otr_settings *cfg,
 		      struct otr_err *err)
 {
-	memset(say, 0, sizeof(*say));
+	memset(switches, 0, sizeof(*switches));
 	if (cfg->no_inject && cfg->no_observe) {
 		otr_err_set(err, "--no-inject and --no-observe leave nothing to do");
 		otr_err_hint(err, "right: one of them, or OTRACE_DISABLED=1");
 		return -EINVAL;
 	}
 	if (cfg->no_inject)
-		say->flags |= OTR_RING_NO_INJECT;
+		switches->flags |= OTR_RING_NO_INJECT;
 	if (cfg->no_observe)
-		say->flags |= OTR_RING_NO_OBSERVE;
-	return read_hosts(&say->hosts, cfg->no_inject_to, err);
+		switches->flags |= OTR_RING_NO_OBSERVE;
+	return read_hosts(&switches->hosts, cfg->no_inject_to, err);
 }
 
 static void set_flag(const char *name, bool on)

@@ -18,7 +18,7 @@ struct otr_settings;
 int otr_switches_disabled(bool *disabled, struct otr_err *err);
 
 /* Fills the switches for the rings of all programs. Returns 0, or -EINVAL with the reason. */
-int otr_switches_read(struct otr_ring_switches *say, const struct otr_settings *cfg,
+int otr_switches_read(struct otr_ring_switches *switches, const struct otr_settings *cfg,
 		      struct otr_err *err);
 
 /* Sets the same in the environment, for programs that have no ring yet, and the rules. */

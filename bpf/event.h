@@ -61,6 +61,7 @@ enum otr_hook {
 	OTR_HOOK_GO_TLS,  /* inside crypto/tls: plaintext */
 	OTR_HOOK_PRELOAD, /* the library in a process */
 	OTR_HOOK_AGENT,	  /* made by the agent, kept for replay */
+	OTR_HOOK_CAPTURE, /* packets of a capture */
 	OTR_HOOK_MAX,
 };
 
@@ -243,6 +244,7 @@ enum otr_loss {
 	OTR_LOSS_BEHIND,    /* requests that were shed because the agent was behind */
 	OTR_LOSS_OUTPUT,    /* blocks that -o or the terminal did not take */
 	OTR_LOSS_RECORDING, /* --record could not write everything */
+	OTR_LOSS_PACKET,    /* a packet of a capture could not be read */
 	OTR_LOSS_MAX,
 };
 

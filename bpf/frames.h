@@ -3,8 +3,8 @@
 #define OTR_FRAMES_H
 
 /*
- * frames.h - what a source knows about protocols from their first bytes, and the walk along the
- * frames of HTTP/2 (RFC 9113, 4.1): the payload of DATA is not copied, all other bytes are:
+ * frames.h - the walk along the frames of HTTP/2 (RFC 9113, 4.1): the payload of DATA is not
+ * copied, all other bytes are:
  *
  *	| length 24 | type 8 | flags 8 | stream 32 | length bytes of payload | ..
  *
@@ -15,18 +15,10 @@
 #include <linux/types.h>
 #endif
 
-enum otr_opening {
-	OTR_OPENING_OTHER,
-	OTR_OPENING_HTTP2, /* it begins with the preface of HTTP/2: captured by FRAMES */
-	OTR_OPENING_SSH,   /* it is encrypted: captured as MUTE */
-	OTR_OPENING_REDIS, /* an array of strings: captured by CALLS, as pipelines are one call */
-};
-
 /* A call that is captured by CALLS and longer than one record can be, is copied by as many records,
  * if it sends requests and its policy is to copy all that a record can hold. */
 #define OTR_CALL_RECORDS 4
 
-#define OTR_OPENING_BYTES 8  /* bytes that are looked at */
 #define OTR_PREFACE_BYTES 24 /* "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" */
 #define OTR_FRAME_HEAD	  9
 
@@ -45,31 +37,6 @@ struct otr_segment {
 	__u32 copy;
 	__u32 len;
 };
-
-static inline __attribute__((always_inline)) int otr_is_redis_head(const __u8 *at)
-{
-	return at[0] == '\r' && at[1] == '\n' && at[2] == '$';
-}
-
-/* "*3\r\n$", with up to four digits. */
-static inline __attribute__((always_inline)) int otr_opens_redis(
-	const __u8 first[OTR_OPENING_BYTES])
-{
-	return first[0] == '*' && (otr_is_redis_head(first + 2) || otr_is_redis_head(first + 3) ||
-				   otr_is_redis_head(first + 4) || otr_is_redis_head(first + 5));
-}
-
-static inline __attribute__((always_inline)) enum otr_opening otr_opening_of(
-	const __u8 first[OTR_OPENING_BYTES])
-{
-	if (!__builtin_memcmp(first, "PRI * HT", 8))
-		return OTR_OPENING_HTTP2;
-	if (!__builtin_memcmp(first, "SSH-", 4))
-		return OTR_OPENING_SSH;
-	if (otr_opens_redis(first))
-		return OTR_OPENING_REDIS;
-	return OTR_OPENING_OTHER;
-}
 
 /* Takes one byte of a header that was cut. */
 static inline __attribute__((always_inline)) void otr_frames_byte(struct otr_frames *fr, __u8 byte)

@@ -14,6 +14,7 @@
 #include "causality.h"
 #include "event.h"
 #include "frames.h"
+#include "opening.h"
 #include "shared.h"
 
 /* A function that the verifier checks once for each program, for any arguments, and not again for

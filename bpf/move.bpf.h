@@ -13,15 +13,6 @@
 #include "lib.bpf.h"
 #include "rules.bpf.h"
 
-/* How a connection is captured for which the agent has set no policy. */
-static __always_inline __u32 otr_own_policy(const struct otr_bpf_conn *c)
-{
-	return c->opening == OTR_OPENING_HTTP2	 ? OTR_CAPTURE_FRAMES
-	       : c->opening == OTR_OPENING_SSH	 ? OTR_CAPTURE_MUTE
-	       : c->opening == OTR_OPENING_REDIS ? OTR_CAPTURE_CALLS
-						 : OTR_CAPTURE_HEAD;
-}
-
 /* Do requests go in this direction? */
 static __always_inline int otr_asks(const struct otr_bpf_conn *c, __u8 dir)
 {
@@ -35,10 +26,8 @@ static __always_inline void otr_refresh_policy(struct otr_bpf_conn *c, __u8 dir)
 	struct otr_policy *p = bpf_map_lookup_elem(&otr_policies, &key);
 	struct otr_bpf_dir *f = &c->flow[dir & 1];
 
-	f->capture = p ? p->capture : otr_own_policy(c);
-	f->head_bytes = p				  ? p->head_bytes
-			: c->opening == OTR_OPENING_REDIS ? OTR_DATA_MAX
-							  : OTR_HEAD_BYTES;
+	f->capture = p ? p->capture : otr_opening_capture(c->opening);
+	f->head_bytes = p ? p->head_bytes : otr_opening_head_bytes(c->opening);
 }
 
 OTR_GLOBAL int otr_refresh_policies(struct otr_bpf_conn *c)
@@ -196,8 +185,8 @@ static __always_inline void otr_capture(struct otr_task *t, struct otr_bpf_conn 
 	if (mv->kind == OTR_BYTES_NONE)
 		otr_find_bytes(mv);
 	if (f->total == mv->moved) {
-		cap = otr_open(c, mv);
-		if (cap == OTR_OPENING_HTTP2 || cap == OTR_OPENING_REDIS)
+		otr_open(c, mv);
+		if (otr_opening_acts_at_once(c->opening))
 			otr_refresh_policies(c);
 	}
 	if (f->capture == OTR_CAPTURE_FRAMES) {
@@ -221,8 +210,8 @@ static __always_inline void otr_capture(struct otr_task *t, struct otr_bpf_conn 
 		if (mv->whole)
 			otr_request_copied(f, mv);
 	}
-	if (c->opening == OTR_OPENING_SSH)
-		otr_refresh_policies(c); /* the banner was copied: mute the rest */
+	if (otr_opening_mutes(c->opening))
+		otr_refresh_policies(c);
 	f->cut |= cap < mv->moved;
 	if (f->cut)
 		otr_flush_run(c, mv);

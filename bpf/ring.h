@@ -138,7 +138,7 @@ struct otr_ring {
 	__u64 reader;
 	__u64 beat_ns;
 	char session[OTR_RING_SESSION]; /* where children offer their rings from then on */
-	struct otr_ring_switches say;
+	struct otr_ring_switches switches;
 	struct {
 		__u64 key; /* otr_dir_key(); 0: none */
 		struct otr_policy policy;

@@ -2,6 +2,7 @@
 /* table.c - every protocol that is parsed, strictest sniff first. */
 
 #include "agent/proto/http1.h"
+#include "agent/proto/memcached.h"
 #include "agent/proto/mysql.h"
 #include "agent/proto/pgsql.h"
 #include "agent/proto/redis.h"
@@ -11,6 +12,7 @@ const struct otr_proto_ops *const otr_protos[] = {
 	&otr_pgsql,
 	&otr_redis,
 	&otr_mysql,
+	&otr_memcached,
 	&otr_http1,
 	NULL,
 };

@@ -210,6 +210,8 @@ static void fill(struct draft *d, const struct otr_make *from)
 
 	add_text(d, OTR_KEY_SERVICE_NAME, (struct otr_slice){service, len});
 	add_telemetry(d, from->facts);
+	if (from->facts->text[OTR_META_ENDPOINT].len)
+		return; /* nothing is known of its process or its host */
 	otr_name_pairs(otr_name_env(from->facts->text[OTR_META_ENV], "OTEL_RESOURCE_ATTRIBUTES"),
 		       on_pair, d, NULL);
 	add_instance(d, from);

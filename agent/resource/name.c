@@ -150,6 +150,8 @@ size_t otr_name_service(const struct otr_facts *facts, char out[OTR_SERVICE_MAX 
 	size_t n = write_clean(out, facts->text[OTR_META_SERVICE]);
 
 	if (!n)
+		n = write_clean(out, facts->text[OTR_META_ENDPOINT]);
+	if (!n)
 		n = set_by_env(facts->text[OTR_META_ENV], out);
 	if (!n)
 		n = write_clean(out, otr_name_guess(facts));

@@ -41,7 +41,8 @@ enum otr_meta {
 	OTR_META_GO,	   /* the version of Go that built it: "go1.26.1" */
 	/* A traceparent with the id of the run's span was passed on unchanged: its text. */
 	OTR_META_NAMED,
-	OTR_META_SAMPLE, /* what a rule says of its traces: "10%"; nothing: no rule does */
+	OTR_META_SAMPLE,   /* what a rule says of its traces: "10%"; nothing: no rule does */
+	OTR_META_ENDPOINT, /* it is no process but an address in a capture: its name */
 	OTR_META_MAX,
 };
 

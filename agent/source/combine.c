@@ -37,7 +37,7 @@ static int join_both(struct otr_combine *cb)
 
 	otr_shims_on_adopt(cb->cfg.shims, leave_to_library, cb);
 	if (cb->cfg.adopt)
-		otr_shims_welcome(cb->cfg.shims, cb->cfg.is_traced, cb->cfg.arg);
+		otr_shims_accept_if(cb->cfg.shims, cb->cfg.is_traced, cb->cfg.arg);
 	otr_shims_late(cb->cfg.shims);
 	otr_shims_doors(cb->cfg.shims, doors);
 	for (uint32_t i = 0; !rc && i < OTR_OFFER_DOORS; i++)

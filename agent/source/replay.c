@@ -77,7 +77,7 @@ static int read_head(struct replay *re, struct otr_err *err)
 	if (has(re, sizeof(head)))
 		memcpy(&head, re->bytes, sizeof(head));
 	if (memcmp(head.magic, OTR_RECORD_MAGIC, sizeof(head.magic)) != 0) {
-		otr_err_set(err, "%s is not a recording of otrace", re->path);
+		otr_err_set(err, "%s is not a recording of otrace, and no capture", re->path);
 		otr_err_hint(err, "make one with  otrace run --record FILE -- CMD");
 		return -EINVAL;
 	}

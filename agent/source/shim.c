@@ -41,7 +41,7 @@ int otr_shims_open(struct otr_shims **out, struct otr_err *err)
 		free(OTR_TAKE(s));
 		return rc;
 	}
-	s->me = otr_shims_name();
+	s->me = otr_shims_new_reader_id();
 	s->peers = otr_unix_peer_open();
 	*out = OTR_TAKE(s);
 	return 0;
@@ -190,7 +190,7 @@ static int take_ring(struct otr_shims *s, int fd, struct otr_offerer *who)
 		otr_shim_drop(sh);
 		return rc;
 	}
-	otr_shims_greet(s, sh);
+	otr_shim_write_switches(s, sh);
 	DL_APPEND(s->all, sh);
 	s->n++;
 	return 0;
@@ -204,7 +204,7 @@ static bool next_offer(struct otr_shims *s)
 
 	if (fd < 0)
 		return fd != -EAGAIN;
-	if (s->welcome && !s->welcome(s->welcome_arg, who.tgid)) {
+	if (s->accepts && !s->accepts(s->accepts_arg, who.tgid)) {
 		rc = -EPERM;
 	} else {
 		replace(s, who.tgid);
@@ -349,7 +349,7 @@ void otr_shims_poll(struct otr_shims *s, uint64_t now_ns, otr_event_fn fn, void 
 {
 	struct shim *sh;
 
-	otr_watch_emit(&s->watch, now_ns, otr_shims_look, s, fn, arg);
+	otr_watch_emit(&s->watch, now_ns, otr_shims_get_run, s, fn, arg);
 	ask_thresholds(s, now_ns);
 	DL_FOREACH(s->all, sh)
 		otr_shim_emit_losses(s, sh, now_ns, fn, arg);
@@ -379,13 +379,13 @@ void otr_shims_pause(struct otr_shims *s, bool pause)
 		__atomic_store_n(&sh->rd.ring->paused, pause, __ATOMIC_RELEASE);
 }
 
-void otr_shims_say(struct otr_shims *s, const struct otr_ring_switches *say)
+void otr_shims_set_switches(struct otr_shims *s, const struct otr_ring_switches *switches)
 {
 	struct shim *sh;
 
-	s->say = *say;
+	s->switches = *switches;
 	DL_FOREACH(s->all, sh)
-		otr_shims_greet(s, sh);
+		otr_shim_write_switches(s, sh);
 }
 
 void otr_shims_off(struct otr_shims *s, uint32_t tgid)

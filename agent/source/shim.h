@@ -65,7 +65,7 @@ enum otr_adopt otr_shims_adopt(struct otr_shims *s, uint32_t tgid, uint64_t now_
 enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns);
 
 /* From now on offers are accepted only from processes for which `fn` returns true. */
-void otr_shims_welcome(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid), void *arg);
+void otr_shims_accept_if(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid), void *arg);
 
 /* Calls `fn` in a drain for each process whose offer was taken. */
 void otr_shims_on_born(struct otr_shims *s, otr_shim_born_fn fn, void *arg);
@@ -112,7 +112,7 @@ void otr_shims_on_threshold(struct otr_shims *s, uint64_t (*fn)(void *arg, uint3
 			    void *arg);
 
 /* Sets the switches of all processes that have a ring now or later. */
-void otr_shims_say(struct otr_shims *s, const struct otr_ring_switches *say);
+void otr_shims_set_switches(struct otr_shims *s, const struct otr_ring_switches *switches);
 
 /* Switches the library off in this process. */
 void otr_shims_off(struct otr_shims *s, uint32_t tgid);

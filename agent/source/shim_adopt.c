@@ -17,7 +17,7 @@
 
 #define HELD_NS OTR_NS_PER_S /* between two checks whether the lease is free */
 
-uint64_t otr_shims_name(void)
+uint64_t otr_shims_new_reader_id(void)
 {
 	uint64_t me = 0;
 
@@ -32,10 +32,10 @@ void otr_shims_on_adopt(struct otr_shims *s, otr_shim_born_fn fn, void *arg)
 	s->adopted_arg = arg;
 }
 
-void otr_shims_welcome(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid), void *arg)
+void otr_shims_accept_if(struct otr_shims *s, bool (*fn)(void *arg, uint32_t tgid), void *arg)
 {
-	s->welcome = fn;
-	s->welcome_arg = arg;
+	s->accepts = fn;
+	s->accepts_arg = arg;
 }
 
 /* The agent emits only what the process counts from now on: keeps the present counts. */
@@ -71,7 +71,7 @@ static bool switch_on(struct otr_shims *s, struct shim *sh)
 	if (!read_from_here(&sh->rd))
 		return false;
 	memset(ring->policies, 0, sizeof(ring->policies));
-	otr_shims_greet(s, sh);
+	otr_shim_write_switches(s, sh);
 	memcpy(ring->session, s->offers.session, sizeof(ring->session));
 	if (s->adopted)
 		s->adopted(s->adopted_arg, sh->tgid);

@@ -163,7 +163,7 @@ void otr_shims_peer(const struct otr_shims *s, struct otr_ev_conn *cn)
 	cn->peer = is_unix && !s->late_evidence ? otr_unix_peer(s->peers, cn->hdr.conn) : 0;
 }
 
-bool otr_shims_look(void *ctx, uint64_t key, struct otr_run_now *now)
+bool otr_shims_get_run(void *ctx, uint64_t key, struct otr_run_now *now)
 {
 	struct holder *at = find_holder(ctx, key >> 1);
 	uint32_t place = otr_ring_hash(key), seq;

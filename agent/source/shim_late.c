@@ -21,5 +21,5 @@ void otr_shims_handoff(struct otr_shims *s, uint32_t tgid)
 		DL_DELETE(s->all, sh);
 		DL_PREPEND(s->all, sh);
 	}
-	otr_shim_say_late(s, sh);
+	otr_shim_write_late_evidence(s, sh);
 }

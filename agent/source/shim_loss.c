@@ -35,10 +35,11 @@ static uint64_t price(const struct shim *sh, size_t loss)
 void otr_shim_check_switches(const struct otr_shims *s, struct shim *sh)
 {
 	const struct otr_ring *ring = sh->rd.ring;
-	bool is_same = __atomic_load_n(&ring->say.flags, __ATOMIC_RELAXED) == s->say.flags &&
-		       __atomic_load_n(&ring->say.threshold, __ATOMIC_RELAXED) == sh->threshold &&
-		       __atomic_load_n(&ring->say.hosts.n, __ATOMIC_RELAXED) == s->say.hosts.n &&
-		       __atomic_load_n(&ring->paused, __ATOMIC_RELAXED) == s->paused;
+	bool is_same =
+		__atomic_load_n(&ring->switches.flags, __ATOMIC_RELAXED) == s->switches.flags &&
+		__atomic_load_n(&ring->switches.threshold, __ATOMIC_RELAXED) == sh->threshold &&
+		__atomic_load_n(&ring->switches.hosts.n, __ATOMIC_RELAXED) == s->switches.hosts.n &&
+		__atomic_load_n(&ring->paused, __ATOMIC_RELAXED) == s->paused;
 
 	if (is_same || sh->is_overwritten)
 		return;

@@ -15,7 +15,7 @@ static int open_shims(void **out, const void *config, struct otr_err *err)
 	otr_shims_on_uncarried(s, cfg->uncarried, cfg->arg);
 	otr_shims_on_threshold(s, cfg->threshold, cfg->arg);
 	if (cfg->switches)
-		otr_shims_say(s, cfg->switches);
+		otr_shims_set_switches(s, cfg->switches);
 	*out = s;
 	return 0;
 }

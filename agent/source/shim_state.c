@@ -99,20 +99,20 @@ void otr_shim_set_threshold(const struct otr_shims *s, struct shim *sh)
 	if (threshold == sh->threshold)
 		return;
 	sh->threshold = threshold;
-	__atomic_store_n(&sh->rd.ring->say.threshold, threshold, __ATOMIC_RELAXED);
+	__atomic_store_n(&sh->rd.ring->switches.threshold, threshold, __ATOMIC_RELAXED);
 }
 
 /* Switches that are in the process's environment hold as well. */
-void otr_shims_greet(const struct otr_shims *s, struct shim *sh)
+void otr_shim_write_switches(const struct otr_shims *s, struct shim *sh)
 {
-	struct otr_ring_switches *to = &sh->rd.ring->say;
+	struct otr_ring_switches *to = &sh->rd.ring->switches;
 
-	to->flags = s->say.flags;
+	to->flags = s->switches.flags;
 	to->threshold = sh->threshold;
 	otr_shim_set_threshold(s, sh);
-	otr_shim_say_late(s, sh);
-	memcpy(to->hosts.name, s->say.hosts.name, sizeof(to->hosts.name));
-	__atomic_store_n(&to->hosts.n, s->say.hosts.n, __ATOMIC_RELEASE);
+	otr_shim_write_late_evidence(s, sh);
+	memcpy(to->hosts.name, s->switches.hosts.name, sizeof(to->hosts.name));
+	__atomic_store_n(&to->hosts.n, s->switches.hosts.n, __ATOMIC_RELEASE);
 	__atomic_store_n(&sh->rd.ring->paused, s->paused, __ATOMIC_RELEASE);
 }
 

@@ -69,7 +69,7 @@ struct otr_shims {
 	struct otr_ring_rest rest;
 	uint64_t fullest; /* bytes that this drain took from one ring, at most */
 	bool paused, late_evidence;
-	struct otr_ring_switches say;
+	struct otr_ring_switches switches;
 	uint64_t me;	   /* the number of this agent as a reader; see ring_lease.h */
 	struct shim *held; /* rings that another agent reads */
 	uint64_t held_ns;
@@ -80,8 +80,8 @@ struct otr_shims {
 	uint64_t (*threshold)(void *arg, uint32_t tgid);
 	void *threshold_arg;
 	uint64_t asked_ns; /* when the thresholds were last asked for */
-	bool (*welcome)(void *arg, uint32_t tgid);
-	void *welcome_arg;
+	bool (*accepts)(void *arg, uint32_t tgid);
+	void *accepts_arg;
 };
 
 /* Returns the ring of this process that is read, or NULL. */
@@ -98,13 +98,13 @@ void otr_shim_refuse(int fd);
 /* Has the process ended? Asks the kernel once in 50 ms at most. */
 bool otr_shim_has_ended(struct shim *sh, uint64_t now_ns);
 /* Writes `late_evidence` to the ring: whether late evidence can come, and how much has come. */
-static inline void otr_shim_say_late(const struct otr_shims *s, struct shim *sh)
+static inline void otr_shim_write_late_evidence(const struct otr_shims *s, struct shim *sh)
 {
 	__atomic_store_n(&sh->rd.ring->late_evidence, s->late_evidence ? 1 + sh->handoffs : 0,
 			 __ATOMIC_RELAXED);
 }
 /* Writes the switches and `paused` to the ring. */
-void otr_shims_greet(const struct otr_shims *s, struct shim *sh);
+void otr_shim_write_switches(const struct otr_shims *s, struct shim *sh);
 /* Writes the threshold to the ring, if it has changed. */
 void otr_shim_set_threshold(const struct otr_shims *s, struct shim *sh);
 /* shim_loss.c: counts a loss, once, if the process has overwritten its switches: it is not known
@@ -119,7 +119,7 @@ enum otr_adopt otr_shims_adopt_found(struct otr_shims *s, struct otr_ring_find *
  * long. */
 void otr_shim_switch_on_again(struct otr_shims *s, struct shim *sh, uint64_t now_ns);
 /* Returns a random number that names this agent as a reader. */
-uint64_t otr_shims_name(void);
+uint64_t otr_shims_new_reader_id(void);
 /* Adopts rings whose lease another agent has lost. */
 void otr_shims_retry_held(struct otr_shims *s, uint64_t now_ns);
 /* Drops the rings that other agents read. */
@@ -156,6 +156,6 @@ void otr_shims_forget(struct otr_shims *s, struct shim *sh);
 
 /* Copies the state of a run, for otr_watch_emit(); `ctx`: the struct otr_shims. Returns false if
  * there is none, or if the process was writing it. */
-bool otr_shims_look(void *ctx, uint64_t key, struct otr_run_now *now);
+bool otr_shims_get_run(void *ctx, uint64_t key, struct otr_run_now *now);
 
 #endif /* OTR_SHIM_STATE_H */

@@ -92,6 +92,8 @@ extern const struct otr_source_ops otr_bpf_source;
 extern const struct otr_source_ops otr_shim_source;
 /* A recording; config: its path (const char). See record.h. */
 extern const struct otr_source_ops otr_replay_source;
+/* A capture of packets; config: its path. See pcap.c. */
+extern const struct otr_source_ops otr_pcap_source;
 
 /* Opens a source that has an end (a recording), gives all its events to `fn`, closes it. Returns 0,
  * what `fn` returned where that is not 0, or -errno with the reason in `err`; events that came

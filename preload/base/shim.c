@@ -28,5 +28,5 @@ int otr_switch_is_on(uint32_t flag)
 {
 	const struct otr_ring *ring = otr_ring_now();
 
-	return (otr_shim.switches.flags & flag) || (ring && (ring->say.flags & flag));
+	return (otr_shim.switches.flags & flag) || (ring && (ring->switches.flags & flag));
 }

@@ -16,6 +16,7 @@
 
 #include "bpf/causality.h"
 #include "bpf/frames.h"
+#include "bpf/opening.h"
 #include "bpf/ring.h"
 #include "preload/base/share.h"
 #include "preload/parse/environ.h"

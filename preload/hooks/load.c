@@ -159,13 +159,13 @@ static int is_set(const char *name)
 	return value && !strcmp(value, "1");
 }
 
-static void read_switches(struct otr_ring_switches *say)
+static void read_switches(struct otr_ring_switches *switches)
 {
 	if (is_set("OTRACE_NO_INJECT"))
-		say->flags |= OTR_RING_NO_INJECT;
+		switches->flags |= OTR_RING_NO_INJECT;
 	if (is_set("OTRACE_NO_OBSERVE"))
-		say->flags |= OTR_RING_NO_OBSERVE;
-	otr_hosts_read(&say->hosts, getenv("OTRACE_NO_INJECT_TO"));
+		switches->flags |= OTR_RING_NO_OBSERVE;
+	otr_hosts_read(&switches->hosts, getenv("OTRACE_NO_INJECT_TO"));
 }
 
 /* Reads OTRACE_SESSION. Returns 0 if there is no session, and OTRACE_WAIT does not ask to wait for

@@ -7,15 +7,6 @@
 
 #include "preload/base/shim.h"
 
-/* The capture of a connection for which the agent has set no policy. */
-static uint8_t default_policy(const struct otr_fd *f)
-{
-	return f->opening == OTR_OPENING_HTTP2	 ? OTR_CAPTURE_FRAMES
-	       : f->opening == OTR_OPENING_SSH	 ? OTR_CAPTURE_MUTE
-	       : f->opening == OTR_OPENING_REDIS ? OTR_CAPTURE_CALLS
-						 : OTR_CAPTURE_HEAD;
-}
-
 #define POLICY_PROBES 8 /* slots of the table in which the agent puts a key */
 
 static void take_policy(struct otr_fd *f, int dir)
@@ -25,8 +16,8 @@ static void take_policy(struct otr_fd *f, int dir)
 	uint32_t at = otr_ring_hash(key);
 	struct otr_shim_dir *w = &f->dirs[dir];
 
-	w->capture = default_policy(f);
-	w->head_bytes = f->opening == OTR_OPENING_REDIS ? OTR_DATA_MAX : OTR_HEAD_BYTES;
+	w->capture = otr_opening_capture(f->opening);
+	w->head_bytes = otr_opening_head_bytes(f->opening);
 	if (f->layer == OTR_LAYER_LIB) { /* each call emits one complete message */
 		w->capture = OTR_CAPTURE_CALLS;
 		w->head_bytes = OTR_LIB_BYTES;
@@ -42,7 +33,7 @@ static void take_policy(struct otr_fd *f, int dir)
 	}
 	/* A mute policy was set for the ciphertext; it does not hold for the plaintext. */
 	if (f->layer != OTR_LAYER_SOCKET && w->capture == OTR_CAPTURE_MUTE)
-		w->capture = default_policy(f);
+		w->capture = otr_opening_capture(f->opening);
 	if (w->head_bytes > OTR_DATA_MAX)
 		w->head_bytes = OTR_DATA_MAX;
 }

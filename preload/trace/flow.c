@@ -207,17 +207,15 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 	w->frames.lost |= (uint8_t)shed; /* the frames of a shed request are not followed */
 	if (!ready || shed)
 		return;
-	if (!pos && otr_opening_read(f, dir, iov, n) != OTR_OPENING_OTHER &&
-	    f->opening != OTR_OPENING_SSH)
+	if (!pos && otr_opening_acts_at_once(otr_opening_read(f, dir, iov, n)))
 		otr_take_policies(f);
 	if (w->capture == OTR_CAPTURE_FRAMES)
 		otr_frames_moved(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
 	else if (w->capture != OTR_CAPTURE_MUTE &&
 		 !emit_long(f, self, dir, pos, moved, start_ns, first, &cause, iov, n))
 		emit_first(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
-	if (!pos && f->opening == OTR_OPENING_SSH)
-		otr_take_policies(
-			f); /* mutes the rest: the bytes copied so far name the protocol */
+	if (!pos && otr_opening_mutes(f->opening))
+		otr_take_policies(f);
 }
 
 /* The clock is read once for all records of a call: reading it is a tenth of the cost of a call. */

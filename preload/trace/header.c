@@ -54,7 +54,7 @@ static void random_id(uint8_t *id, size_t size)
 static size_t begin_trace(uint8_t trace_id[16], uint8_t *flags, char state[OTR_SAMPLE_STATE])
 {
 	const struct otr_ring *ring = otr_ring_now();
-	uint64_t threshold = ring ? otr_get(&ring->say.threshold) : 0;
+	uint64_t threshold = ring ? otr_get(&ring->switches.threshold) : 0;
 
 	if (!threshold) /* the agent has set none, or not yet */
 		threshold = otr_shim.switches.threshold;
@@ -380,7 +380,7 @@ int otr_header_has_span(const struct otr_fd *f)
 int otr_host_denied(const char *host, size_t len, unsigned int port)
 {
 	const struct otr_ring_hosts *own = &otr_shim.switches.hosts;
-	const struct otr_ring_hosts *agents = &otr_ring_now()->say.hosts;
+	const struct otr_ring_hosts *agents = &otr_ring_now()->switches.hosts;
 
 	if (!own->n && !agents->n)
 		return 0;
@@ -394,7 +394,7 @@ int otr_header_denied(const struct otr_fd *f, const struct iovec *iov, int n)
 	int is_complete;
 	size_t len;
 
-	if (!otr_shim.switches.hosts.n && !otr_ring_now()->say.hosts.n)
+	if (!otr_shim.switches.hosts.n && !otr_ring_now()->switches.hosts.n)
 		return 0;
 	len = otr_head_value(iov, n, "host", host, sizeof(host), &is_complete);
 	return otr_host_denied(host, len, f->layer == OTR_LAYER_SOCKET ? 80 : 443);

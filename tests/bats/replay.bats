@@ -69,7 +69,7 @@ replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.o
 	echo "hello, this is text" >"$dir/text.otr"
 	run --separate-stderr "$OTRACE" replay "$dir/text.otr"
 	[ "$status" -eq 1 ]
-	[ "${stderr_lines[0]}" = "otrace replay: $dir/text.otr is not a recording of otrace" ]
+	[ "${stderr_lines[0]}" = "otrace replay: $dir/text.otr is not a recording of otrace, and no capture" ]
 	: >"$dir/empty"
 	run "$OTRACE" replay "$dir/empty"
 	[ "$status" -eq 1 ]

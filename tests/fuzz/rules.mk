@@ -31,6 +31,10 @@ $(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
 $(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring_reader.c
 $(FUZZ_B)/fuzz_ring: agent/source/ring_reader.c
 
+FUZZ_CAPTURE := $(addprefix agent/source/,packet.c tcp_order.c tcp_conns.c tcp_emit.c endpoint.c) agent/resource/read.c
+$(FUZZ_B)/fuzz_capture: FUZZ_MORE := $(FUZZ_CAPTURE)
+$(FUZZ_B)/fuzz_capture: $(FUZZ_CAPTURE)
+
 .PHONY: fuzz fuzz-seeds
 fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
 	$(Q)set -e -o pipefail; for p in $(P); do \

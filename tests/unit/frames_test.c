@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "bpf/frames.h"
+#include "bpf/opening.h"
 
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 

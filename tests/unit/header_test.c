@@ -185,7 +185,7 @@ static void the_trace_id_decides_the_flag(void **state)
 	size_t sampled = 0;
 
 	(void)state;
-	ring.say.threshold = ALL / 4; /* three of four */
+	ring.switches.threshold = ALL / 4; /* three of four */
 	for (int i = 0; i < 4000; i++) {
 		serves(BARE, 0);
 		asks();
@@ -194,15 +194,15 @@ static void the_trace_id_decides_the_flag(void **state)
 		assert_int_equal(flag(), otr_sample_low(id) >= ALL / 4);
 		assert_int_equal(served->ids.flags, flag());
 		assert_int_equal(strstr(text, "tracestate: ot=th:4\r\n") != NULL, flag());
-		ring.say.threshold = ALL; /* the header that came has decided already */
+		ring.switches.threshold = ALL; /* the header that came has decided already */
 		asks();
 		assert_int_equal(flag(), served->ids.flags);
-		ring.say.threshold = ALL / 4;
+		ring.switches.threshold = ALL / 4;
 		sampled += served->ids.flags;
 	}
 	assert_in_range(sampled, 2800, 3200);
 	fd.cause.parent.conn = 0; /* no parent: a trace of its own */
-	ring.say.threshold = ALL;
+	ring.switches.threshold = ALL;
 	asks();
 	assert_int_equal(flag(), 0);
 }
@@ -278,8 +278,8 @@ static void excluded_hosts_get_no_header(void **state)
 
 	(void)state;
 	assert_false(otr_header_denied(&fd, &none, 1));
-	strcpy(ring.say.hosts.name[0], "x:443");
-	ring.say.hosts.n = 1;
+	strcpy(ring.switches.hosts.name[0], "x:443");
+	ring.switches.hosts.n = 1;
 	assert_false(otr_header_denied(&fd, &one, 1));
 	assert_true(otr_header_denied(&fd, &none, 1));
 	fd.layer = OTR_LAYER_TLS;

@@ -123,14 +123,19 @@ static void others_are_not_sniffed(void **state)
 		OTR_SLICE("PING\r\n"),			  /* NATS */
 		OTR_SLICE("-ERR 'Unknown Protocol'\r\n"), /* NATS, POP3 */
 		OTR_SLICE("+OK POP3 ready\r\n"),
-		OTR_SLICE("set key 0 0 5\r\nvalue\r\n"), /* Memcached */
-		OTR_SLICE("TYPE I\r\n"),		 /* FTP */
+		OTR_SLICE("set key 0 0 value\r\n"),
+		OTR_SLICE("get \x01key\r\n"),
+		OTR_SLICE("incr key\r\n"), /* Redis, as a line, has it too */
+		OTR_SLICE("stats key\n"),
+		OTR_SLICE("END\r\n"),
+		OTR_SLICE("OK\r\n"),
+		OTR_SLICE("42\r\n"),
+		OTR_SLICE("TYPE I\r\n"), /* FTP */
 		OTR_SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
 		OTR_SLICE("Q\0\0\0\x16SELECT a FROM t WHERE"), /* MySQL, prepare */
 		OTR_SLICE("\x16\3\1\2\0\1\0\1\xfc\3\3"),       /* TLS */
 		OTR_SLICE("SSH-2.0-OpenSSH_9.2\r\n"),
 		OTR_SLICE("OPTIONS * RTSP/1.0\r\n\r\n"),
-		OTR_SLICE("get key\r\n"),
 		OTR_SLICE("GET key\r\n"),
 	};
 

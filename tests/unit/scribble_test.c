@@ -137,7 +137,7 @@ static void a_round(uint64_t seed)
 		assert_true(came_all - before <= 2 * SLOTS + OTR_SHIM_COUNTS + 1);
 		otr_shims_watch(shims, (uint64_t)i % 64, OTR_DIR_IN, i % 2);
 		otr_shims_policy(shims, (uint64_t)i % 64, OTR_DIR_OUT, OTR_CAPTURE_MUTE, 0);
-		otr_shims_look(shims, (uint64_t)i % 128, &now);
+		otr_shims_get_run(shims, (uint64_t)i % 128, &now);
 		otr_shims_poll(shims, otr_now(), judge, NULL);
 		rings = otr_shims_alive(shims);
 		assert_true(rings <= 1);

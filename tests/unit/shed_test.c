@@ -78,7 +78,7 @@ void otr_count(enum otr_shim_count what)
 
 int otr_switch_is_on(uint32_t flag)
 {
-	return ring.say.flags & flag ? 1 : 0;
+	return ring.switches.flags & flag ? 1 : 0;
 }
 
 void otr_emit_conn(int number, struct otr_fd *f, uint16_t kind, int error)
@@ -358,13 +358,13 @@ static void with_no_observe_nothing_is_emitted(void **state)
 {
 	(void)state;
 	fd.role = OTR_ROLE_CLIENT;
-	ring.say.flags = OTR_RING_NO_OBSERVE;
+	ring.switches.flags = OTR_RING_NO_OBSERVE;
 	move(OTR_DIR_IN, 20, 20); /* a server that speaks first */
 	move(OTR_DIR_OUT, 50, 50);
 	move(OTR_DIR_IN, 20, 20);
 	assert_string_equal(records, "");
 	assert_int_equal(ring.counts[OTR_SHIM_SHED], 0);
-	ring.say.flags = 0;
+	ring.switches.flags = 0;
 	move(OTR_DIR_IN, 20, 20);
 	assert_string_equal(records, "");
 	move(OTR_DIR_OUT, 50, 50);

@@ -15,29 +15,29 @@ static uint64_t threshold_of(void *arg, uint32_t tgid)
 
 static void switches_reach_the_ring(void **state)
 {
-	struct otr_ring_switches say = {.flags = OTR_RING_NO_INJECT};
+	struct otr_ring_switches switches = {.flags = OTR_RING_NO_INJECT};
 
 	(void)state;
-	say.hosts.n = 1;
-	strcpy(say.hosts.name[0], "a.example");
-	otr_shims_say(shims, &say);
+	switches.hosts.n = 1;
+	strcpy(switches.hosts.name[0], "a.example");
+	otr_shims_set_switches(shims, &switches);
 	otr_shims_on_threshold(shims, threshold_of, NULL);
 	otr_shims_pause(shims, true);
 	joins(); /* a process that joins after the switch was set */
 	assert_true(otr_switch_is_on(OTR_RING_NO_INJECT));
 	assert_false(otr_switch_is_on(OTR_RING_NO_OBSERVE));
 	assert_true(otr_shim.ring->paused);
-	assert_int_equal(otr_shim.ring->say.threshold, 9);
-	assert_string_equal(otr_shim.ring->say.hosts.name[0], "a.example");
+	assert_int_equal(otr_shim.ring->switches.threshold, 9);
+	assert_string_equal(otr_shim.ring->switches.hosts.name[0], "a.example");
 	otr_shims_pause(shims, false);
 	assert_false(otr_shim.ring->paused);
-	say.flags = OTR_RING_NO_OBSERVE;
-	say.hosts.n = 2;
-	strcpy(say.hosts.name[1], "b");
-	otr_shims_say(shims, &say);
+	switches.flags = OTR_RING_NO_OBSERVE;
+	switches.hosts.n = 2;
+	strcpy(switches.hosts.name[1], "b");
+	otr_shims_set_switches(shims, &switches);
 	assert_true(otr_switch_is_on(OTR_RING_NO_OBSERVE));
 	assert_false(otr_switch_is_on(OTR_RING_NO_INJECT));
-	assert_int_equal(otr_shim.ring->say.hosts.n, 2);
+	assert_int_equal(otr_shim.ring->switches.hosts.n, 2);
 	otr_shim.switches.flags = OTR_RING_NO_INJECT; /* set by its environment: that holds, too */
 	assert_true(otr_switch_is_on(OTR_RING_NO_INJECT));
 }
@@ -45,20 +45,20 @@ static void switches_reach_the_ring(void **state)
 /* The count of late evidence continues, whatever else is switched meanwhile. */
 static void late_evidence_is_counted_across_switches(void **state)
 {
-	struct otr_ring_switches say = {.flags = 0};
+	struct otr_ring_switches switches = {.flags = 0};
 
 	(void)state;
 	joins();
 	assert_int_equal(otr_shim.ring->late_evidence, 0);
 	otr_shims_late(shims);
-	otr_shims_say(shims, &say);
+	otr_shims_set_switches(shims, &switches);
 	assert_int_equal(otr_shim.ring->late_evidence, 1);
 	otr_shims_handoff(shims, 1); /* of another process */
 	assert_int_equal(otr_shim.ring->late_evidence, 1);
 	otr_shims_handoff(shims, (uint32_t)getpid());
 	otr_shims_handoff(shims, (uint32_t)getpid());
 	assert_int_equal(otr_shim.ring->late_evidence, 3);
-	otr_shims_say(shims, &say);
+	otr_shims_set_switches(shims, &switches);
 	assert_int_equal(otr_shim.ring->late_evidence, 3);
 }
 
@@ -129,18 +129,18 @@ static void cpu_that_was_used_earlier_is_no_cost(void **state)
 /* The agent alone decides the switches, and does not read them back from the ring. */
 static void switches_are_not_read_back_from_the_ring(void **state)
 {
-	struct otr_ring_switches say = {.flags = OTR_RING_NO_INJECT};
+	struct otr_ring_switches switches = {.flags = OTR_RING_NO_INJECT};
 
 	(void)state;
-	otr_shims_say(shims, &say);
+	otr_shims_set_switches(shims, &switches);
 	joins();
 	memset(&otr_shim.ring->tail, 0xff, sizeof(otr_shim.ring->tail));
-	memset(&otr_shim.ring->say, 0xff, sizeof(otr_shim.ring->say));
+	memset(&otr_shim.ring->switches, 0xff, sizeof(otr_shim.ring->switches));
 	otr_shims_drain(shims, 2, came, NULL);
 	otr_shims_pause(shims, true);
-	otr_shims_say(shims, &say);
-	assert_int_equal(otr_shim.ring->say.flags, OTR_RING_NO_INJECT);
-	assert_int_equal(otr_shim.ring->say.hosts.n, 0);
+	otr_shims_set_switches(shims, &switches);
+	assert_int_equal(otr_shim.ring->switches.flags, OTR_RING_NO_INJECT);
+	assert_int_equal(otr_shim.ring->switches.hosts.n, 0);
 	assert_int_equal(otr_shim.ring->paused, 1);
 	otr_shim.ring->magic = 0;
 	otr_shim.ring->bytes = 1u << 31;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef OTR_OPENING_H
+#define OTR_OPENING_H
+
+/*
+ * opening.h - what a source knows about a connection from its first bytes: how it is captured until
+ * the agent sets a policy. opening.def has the rows.
+ *
+ * Pure and bounded; tested natively (tests/unit/frames_test.c).
+ */
+
+#include "event.h"
+#include "shared.h"
+
+#define OTR_OPENING_BYTES 8 /* bytes that are looked at */
+
+enum otr_opening {
+	OTR_OPENING_OTHER,
+#define OTR_OPENING_ROW(id, opens, capture, head_bytes) OTR_OPENING_##id,
+#include "opening.def"
+#undef OTR_OPENING_ROW
+};
+
+/* "PRI * HTTP/2.0" */
+static inline __attribute__((always_inline)) int otr_opens_http2(const __u8 *first)
+{
+	return !__builtin_memcmp(first, "PRI * HT", 8);
+}
+
+static inline __attribute__((always_inline)) int otr_opens_ssh(const __u8 *first)
+{
+	return !__builtin_memcmp(first, "SSH-", 4);
+}
+
+static inline __attribute__((always_inline)) int otr_is_redis_head(const __u8 *at)
+{
+	return at[0] == '\r' && at[1] == '\n' && at[2] == '$';
+}
+
+/* An array of strings: "*3\r\n$", with up to four digits. */
+static inline __attribute__((always_inline)) int otr_opens_redis(const __u8 *first)
+{
+	return first[0] == '*' && (otr_is_redis_head(first + 2) || otr_is_redis_head(first + 3) ||
+				   otr_is_redis_head(first + 4) || otr_is_redis_head(first + 5));
+}
+
+/* What the first OTR_OPENING_BYTES bytes of a direction begin. */
+static inline __attribute__((always_inline)) enum otr_opening otr_opening_of(const __u8 *first)
+{
+#define OTR_OPENING_ROW(id, opens, capture, head_bytes) \
+	if (opens(first))                               \
+		return OTR_OPENING_##id;
+#include "opening.def"
+#undef OTR_OPENING_ROW
+	return OTR_OPENING_OTHER;
+}
+
+/* The policy of such a connection until the agent sets one: enum otr_capture .. */
+static inline __attribute__((always_inline)) __u8 otr_opening_capture(__u8 opening)
+{
+	switch (opening) {
+#define OTR_OPENING_ROW(id, opens, capture, head_bytes) \
+	case OTR_OPENING_##id:                          \
+		return capture;
+#include "opening.def"
+#undef OTR_OPENING_ROW
+	default:
+		return OTR_CAPTURE_HEAD;
+	}
+}
+
+/* .. and how many bytes are copied. */
+static inline __attribute__((always_inline)) __u32 otr_opening_head_bytes(__u8 opening)
+{
+	switch (opening) {
+#define OTR_OPENING_ROW(id, opens, capture, head_bytes) \
+	case OTR_OPENING_##id:                          \
+		return head_bytes;
+#include "opening.def"
+#undef OTR_OPENING_ROW
+	default:
+		return OTR_HEAD_BYTES;
+	}
+}
+
+/* Does the opening change the policy of the call that it stands in? */
+static inline __attribute__((always_inline)) int otr_opening_acts_at_once(__u8 opening)
+{
+	return opening != OTR_OPENING_OTHER && otr_opening_capture(opening) != OTR_CAPTURE_MUTE;
+}
+
+/* Is what follows the call that the opening stands in not copied? */
+static inline __attribute__((always_inline)) int otr_opening_mutes(__u8 opening)
+{
+	return otr_opening_capture(opening) == OTR_CAPTURE_MUTE;
+}
+
+#endif /* OTR_OPENING_H */
