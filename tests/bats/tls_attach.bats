@@ -4,6 +4,8 @@
 # libraries; no program here carries otrace's library.
 
 load https
+setup_file() { pg_setup_file; }
+teardown_file() { pg_teardown_file; }
 setup() {
 	live_setup
 	port=$(free_port)
@@ -127,4 +129,33 @@ seen_all() { ! grep -q '^not seen' "$dir/text"; }
 	detach
 	spans 'len(S) == 0'
 	grep -q "not seen .*TLS: not readable here" "$dir/text"
+}
+
+@test "SQL inside TLS of a client that runs: over a connection from before, and over a new one" {
+	psql -q "$DSN" -c 'ALTER SYSTEM SET ssl = on' -c 'SELECT pg_reload_conf()' >/dev/null
+	until_true 30 psql "$DSN sslmode=require" -c 'SELECT 1'
+	mkfifo "$dir/go"
+	cat >"$dir/sql.py" <<-P
+		import sys, psycopg2
+		def ask(cursor, n):
+		    cursor.execute("SELECT count(*) FROM pg_class WHERE relname = %s", (str(n),))
+		    print(cursor.fetchall(), flush=True)
+		old = psycopg2.connect("$DSN sslmode=require").cursor()
+		ask(old, 0)
+		sys.stdin.readline()
+		ask(old, 1)
+		ask(psycopg2.connect("$DSN sslmode=require").cursor(), 2)
+		sys.stdin.readline()
+	P
+	bg sql sh -c "exec $PY $dir/sql.py <$dir/go"
+	client=$pid
+	exec 5>"$dir/go"
+	until_true 30 grep -q 0 "$dir/sql.out"
+	attach "$client"
+	echo >&5
+	until_true 30 eval '[ "$(grep -c 0 "$dir/sql.out")" = 3 ]'
+	detach
+	exec 5>&-
+	spans 'sum(1 for s in S if s.name == "SELECT pg_class") == 2' 'all(s.kind == "client" for s in S)'
+	seen_all
 }
