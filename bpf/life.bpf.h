@@ -177,7 +177,7 @@ OTR_GLOBAL int otr_forget(struct otr_bpf_conn *c)
 		bpf_map_delete_elem(&otr_policies, &in);
 		bpf_map_delete_elem(&otr_policies, &out);
 	}
-	if (c->has_upper)
+	if (c->made_upper)
 		otr_upper_forget(c);
 	return 0;
 }

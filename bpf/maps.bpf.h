@@ -23,6 +23,8 @@
  * reached through one as the key of a map. Not static, so __weak. */
 #define OTR_GLOBAL __weak __noinline
 
+#define OTR_BIO_KNOWN (~0ull)
+
 /* A call of a TLS library that a thread is in, from the probe at its entry to that at its return;
  * see tls.bpf.h. */
 struct otr_tls_call {
@@ -33,6 +35,10 @@ struct otr_tls_call {
 	__u64 conn;    /* the connection whose ciphertext moved in the call; 0: none has */
 	__u32 size;    /* bytes that were asked for, at most */
 	__u32 nested;  /* calls since then that were taken for calls within this one */
+	/* A read of the library from its own memory, in this call. */
+	__u64 bio_sp; /* OTR_BIO_KNOWN: reads do not matter, as the connection is known */
+	__u64 bio_buf;
+	__u64 bio_count;
 };
 
 /* One thread of a process that is traced, or on trial. A thread is traced if it has this entry. */
@@ -50,6 +56,8 @@ struct otr_task {
 	__u32 libs_gen; /* otr_ctl.libs_gen when `has_lib` was looked up */
 	__u32 has_lib;	/* its process carries the library, which reports the bytes */
 	struct otr_tls_call tls;
+	__u32 off_sockets; /* a session of this thread has moved no bytes of a socket */
+	__u32 pad2;
 };
 
 struct otr_bpf_dir { /* one direction of a connection, with its present run */
@@ -98,7 +106,7 @@ struct otr_bpf_conn {
 	__u8 lib_reports; /* the library reports whether connect() fails */
 	__u8 layer;	  /* enum otr_layer, of what this entry is about */
 	__u8 has_upper; /* of a socket: otr_uppers has the plaintext, and these bytes are counted */
-	__u8 pad;
+	__u8 made_upper; /* there is such an entry; its has_upper says whether a session has it */
 };
 
 /* Owner: task.bpf.h. */
@@ -168,6 +176,18 @@ struct {
 	__type(key, struct otr_tls_key);
 	__type(value, __u64);
 } otr_tls_conns SEC(".maps") __weak;
+
+/* Where ciphertext came in that a TLS library may read later, from its own memory: by the first bytes
+ * of a record's content, which are random. The oldest are evicted. */
+struct otr_cipher_key {
+	__u64 bytes[2];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct otr_cipher_key);
+	__type(value, __u64);
+} otr_ciphers SEC(".maps") __weak;
 
 /* The last exchange of each inbound connection, by inode. A strand keeps a reference (otr_xref),
  * and looks here whether the exchange is open. */

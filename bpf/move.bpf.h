@@ -139,14 +139,19 @@ static __always_inline void otr_shed(struct otr_bpf_conn *c, const struct otr_mo
 OTR_GLOBAL int otr_emit_open(struct otr_bpf_conn *c, const struct otr_move *mv, int is_fresh)
 {
 	__u32 fresh[2] = {};
+	struct sock *sk;
 
 	if (!c || !mv || !mv->sk)
+		return 0;
+	/* A connection that was announced may be over by now, and its port gone. */
+	sk = (struct sock *)mv->sk;
+	if (!is_fresh && c->family != AF_UNIX && !BPF_CORE_READ(sk, __sk_common.skc_num))
 		return 0;
 	if (is_fresh && mv->dir == OTR_DIR_OUT)
 		fresh[OTR_DIR_OUT] = mv->moved;
 	else if (is_fresh)
 		fresh[OTR_DIR_IN] = mv->moved;
-	otr_emit_conn((struct sock *)mv->sk, c, OTR_EV_CONN_OPEN, mv->now, fresh);
+	otr_emit_conn(sk, c, OTR_EV_CONN_OPEN, mv->now, fresh);
 	return 0;
 }
 

@@ -59,6 +59,13 @@ static __always_inline __u64 count_at(struct pt_regs *ctx, __u64 cookie)
 	return cookie & OTR_TLS_COUNT_4 ? fourth : cookie & OTR_TLS_COUNT_5 ? fifth : 0;
 }
 
+static __always_inline int is_known(const struct otr_task *t, __u64 session)
+{
+	struct otr_tls_key key = {.session = session, .tgid = t->tgid};
+
+	return bpf_map_lookup_elem(&otr_tls_conns, &key) != NULL;
+}
+
 SEC("uprobe")
 int otr_tls_enter(struct pt_regs *ctx)
 {
@@ -80,6 +87,7 @@ int otr_tls_enter(struct pt_regs *ctx)
 	call->size = PARM3(ctx) > 0x7fffffff ? 0x7fffffff : PARM3(ctx);
 	call->count = count_at(ctx, cookie);
 	call->conn = 0;
+	call->bio_sp = t->off_sockets && is_known(t, call->session) ? OTR_BIO_KNOWN : 0;
 	call->nested = 0;
 	return 0;
 }
@@ -98,14 +106,16 @@ static __always_inline __u32 count_of(const struct otr_tls_call *call, long ret)
 
 /* The connection that carries the session: what moved in this call says so, else what moved in an
  * earlier one. */
-static __always_inline __u64 conn_of(const struct otr_task *t, const struct otr_tls_call *call)
+static __always_inline __u64 conn_of(struct otr_task *t, const struct otr_tls_call *call)
 {
 	struct otr_tls_key key = {.session = call->session, .tgid = t->tgid};
 	__u64 *known = bpf_map_lookup_elem(&otr_tls_conns, &key);
 	__u64 conn = call->conn;
 
-	if (!conn)
+	if (!conn) {
+		t->off_sockets |= !known;
 		return known ? *known : 0;
+	}
 	if (!known)
 		bpf_map_update_elem(&otr_tls_conns, &key, &conn, BPF_ANY);
 	else if (*known != conn)
@@ -172,6 +182,64 @@ int otr_tls_shook(struct pt_regs *ctx)
 	otr_hit(OTR_HIT_TLS);
 	conn_of(t, &t->tls);
 	t->tls.session = 0;
+	return 0;
+}
+
+/* BIO_read(): the library reads ciphertext, in a call whose session has no connection yet. */
+SEC("uprobe")
+int otr_tls_bio(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	struct otr_task *t = task_here();
+
+	if (!t)
+		return 0;
+	otr_hit(OTR_HIT_TLS);
+	if (!t->tls.session || t->tls.conn || t->tls.bio_sp == OTR_BIO_KNOWN)
+		return 0;
+	t->tls.bio_sp = ctx->sp;
+	t->tls.bio_buf = PARM2(ctx);
+	t->tls.bio_count = count_at(ctx, cookie);
+	return 0;
+}
+
+/* Is this the beginning of a record's content that came in on a connection? Then it carries the
+ * session. The library reads a record's header by itself, or all that is there. */
+static __always_inline void match(struct otr_tls_call *call, __u64 n)
+{
+	struct otr_cipher_key key = {};
+	struct otr_bpf_conn *up;
+	__u64 *inode, conn;
+
+	if (n < sizeof(key) || bpf_probe_read_user(&key, sizeof(key), (void *)call->bio_buf))
+		return;
+	inode = bpf_map_lookup_elem(&otr_ciphers, &key);
+	if (!inode)
+		return;
+	conn = *inode;
+	up = bpf_map_lookup_elem(&otr_uppers, &conn);
+	bpf_map_delete_elem(&otr_ciphers, &key);
+	if (!up)
+		return;
+	up->has_upper = 1; /* it is more than a guess from now on */
+	call->conn = conn;
+}
+
+SEC("uretprobe")
+int otr_tls_biord(struct pt_regs *ctx)
+{
+	struct otr_task *t = task_here();
+	__u64 n = RESULT(ctx);
+
+	if (!t || !t->tls.session || !t->tls.bio_sp || ctx->sp != t->tls.bio_sp + POPPED)
+		return 0;
+	otr_hit(OTR_HIT_TLS);
+	if ((int)n > 0 && t->tls.bio_count &&
+	    bpf_probe_read_user(&n, sizeof(n), (void *)t->tls.bio_count))
+		n = 0;
+	t->tls.bio_sp = 0;
+	if ((int)n > 0)
+		match(&t->tls, n);
 	return 0;
 }
 

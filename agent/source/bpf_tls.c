@@ -55,7 +55,8 @@ static void refused(void *arg, uint32_t tgid, const char *path, int error)
 static const char *const names[OTR_TLS_PROGRAMS] = {
 	[OTR_TLS_ENTER] = "otr_tls_enter",     [OTR_TLS_READ_RET] = "otr_tls_read",
 	[OTR_TLS_WRITE_RET] = "otr_tls_wrote", [OTR_TLS_SHOOK_RET] = "otr_tls_shook",
-	[OTR_TLS_FREED] = "otr_tls_free",
+	[OTR_TLS_FREED] = "otr_tls_free",      [OTR_TLS_BIO_ENTER] = "otr_tls_bio",
+	[OTR_TLS_BIO_RET] = "otr_tls_biord",
 };
 
 bool otr_bpf_is_tls(const struct bpf_program *prog)

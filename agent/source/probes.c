@@ -67,7 +67,7 @@ const struct otr_probe otr_probes[] = {
 		.when = OTR_PROBE_TLS,
 		.choices = {{"uprobes",
 			     {"otr_tls_enter", "otr_tls_read", "otr_tls_wrote", "otr_tls_shook",
-			      "otr_tls_free"}}},
+			      "otr_tls_free", "otr_tls_bio", "otr_tls_biord"}}},
 	},
 	{0},
 };

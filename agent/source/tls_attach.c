@@ -30,7 +30,7 @@
 #define PMU	"/sys/bus/event_source/devices/uprobe/type"
 #define DELETED " (deleted)"
 
-bool otr_tls_maps_line(const char *line, char range[40], const char **path)
+bool otr_tls_maps_line(const char *line, const char *other, char range[40], const char **path)
 {
 	unsigned long from, to;
 	const char *name;
@@ -41,7 +41,8 @@ bool otr_tls_maps_line(const char *line, char range[40], const char **path)
 	    perms[2] != 'x' || line[at] != '/')
 		return false;
 	name = strrchr(line + at, '/') + 1;
-	if (strncmp(name, "libssl", 6) && strncmp(name, "libgnutls", 9))
+	if (other ? strncmp(name, other, strlen(other))
+		  : strncmp(name, "libssl", 6) && strncmp(name, "libgnutls", 9))
 		return false;
 	snprintf(range, 40, "%lx-%lx", from, to);
 	*path = line + at;
@@ -71,6 +72,11 @@ static int create_link(int program, struct link_create *lc)
 	return fd < 0 ? -errno : fd;
 }
 
+static bool is_at_return(enum otr_tls_program which)
+{
+	return which != OTR_TLS_ENTER && which != OTR_TLS_FREED && which != OTR_TLS_BIO_ENTER;
+}
+
 /* One link for all places of a file at which a program runs. */
 struct batch {
 	uint64_t offsets[OTR_TLS_SITES], cookies[OTR_TLS_SITES];
@@ -87,7 +93,7 @@ static int attach_many(const struct otr_tls_attached *at, int file, const struct
 	lc.path = (uint64_t)(uintptr_t)path;
 	lc.offsets = (uint64_t)(uintptr_t)many->offsets;
 	lc.cookies = (uint64_t)(uintptr_t)many->cookies;
-	lc.is_return = which != OTR_TLS_ENTER && which != OTR_TLS_FREED;
+	lc.is_return = is_at_return(which);
 	return create_link(at->programs[which], &lc);
 }
 
@@ -121,7 +127,7 @@ static int attach_one(const struct otr_tls_attached *at, int file, uint64_t offs
 		return type;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
 	attr.type = (uint32_t)type;
-	attr.config = which != OTR_TLS_ENTER && which != OTR_TLS_FREED; /* at the return */
+	attr.config = is_at_return(which);
 	attr.uprobe_path = (uint64_t)(uintptr_t)path;
 	attr.probe_offset = offset;
 	event = (int)syscall(SYS_perf_event_open, &attr, (pid_t)at->pid, -1, -1,
@@ -174,6 +180,7 @@ static void sort(const struct otr_tls_site *sites, size_t n, struct batch by[OTR
 		[OTR_TLS_READ] = OTR_TLS_READ_RET,
 		[OTR_TLS_WRITE] = OTR_TLS_WRITE_RET,
 		[OTR_TLS_HANDSHAKE] = OTR_TLS_SHOOK_RET,
+		[OTR_TLS_BIO] = OTR_TLS_BIO_RET,
 	};
 
 	for (size_t i = 0; i < n; i++) {
@@ -181,7 +188,8 @@ static void sort(const struct otr_tls_site *sites, size_t n, struct batch by[OTR
 			put(&by[OTR_TLS_FREED], &sites[i]);
 			continue;
 		}
-		put(&by[OTR_TLS_ENTER], &sites[i]);
+		put(&by[sites[i].what == OTR_TLS_BIO ? OTR_TLS_BIO_ENTER : OTR_TLS_ENTER],
+		    &sites[i]);
 		put(&by[returns[sites[i].what]], &sites[i]);
 	}
 }
@@ -192,28 +200,40 @@ static void close_links(struct otr_tls_attached *at, size_t from)
 		close(at->links[--at->n_links]);
 }
 
-/* All probes of a file, or none. The returns come first: an entry whose return is not seen would be
+/* All of these probes, or none. The returns come first: an entry whose return is not seen would be
  * taken for a call that goes on. */
-static int attach_file(struct otr_tls_attached *at, int file)
+static int attach_sites(struct otr_tls_attached *at, int file, const struct otr_tls_site *sites,
+			size_t n)
 {
-	static const enum otr_tls_program order[] = {OTR_TLS_FREED, OTR_TLS_READ_RET,
-						     OTR_TLS_WRITE_RET, OTR_TLS_SHOOK_RET,
-						     OTR_TLS_ENTER};
+	static const enum otr_tls_program order[] = {
+		OTR_TLS_FREED, OTR_TLS_READ_RET, OTR_TLS_WRITE_RET, OTR_TLS_SHOOK_RET,
+		OTR_TLS_ENTER, OTR_TLS_BIO_RET,	 OTR_TLS_BIO_ENTER,
+	};
 	struct batch by[OTR_TLS_PROGRAMS] = {0};
-	struct otr_tls_site sites[OTR_TLS_SITES];
-	size_t n = otr_tls_sites(file, sites), before = at->n_links;
+	size_t before = at->n_links;
 	int rc = 0;
 
-	if (n && at->programs[OTR_TLS_ENTER] < 0) {
-		at->is_found = true;
-		return 0;
-	}
 	sort(sites, n, by);
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(order) && !rc; i++)
 		rc = attach(at, file, &by[order[i]], order[i]);
 	if (rc)
 		close_links(at, before);
 	return rc;
+}
+
+static int attach_file(struct otr_tls_attached *at, int file)
+{
+	struct otr_tls_site sites[OTR_TLS_SITES];
+	size_t n;
+
+	if (at->is_off_sockets)
+		return attach_sites(at, file, sites, otr_tls_bio_sites(file, sites));
+	n = otr_tls_sites(file, sites);
+	if (n && at->programs[OTR_TLS_ENTER] < 0) {
+		at->is_found = true;
+		return 0;
+	}
+	return attach_sites(at, file, sites, n);
 }
 
 /* Has the file its probes already? Notes it if not. */
@@ -265,7 +285,8 @@ struct mapped {
 		char range[40], path[256];
 	} libs[OTR_TLS_FILES];
 	size_t n;
-	bool carries; /* the process carries otrace's own library */
+	bool carries;	   /* the process carries otrace's own library */
+	const char *other; /* what to look for instead */
 };
 
 static bool look_at_line(void *arg, char *line)
@@ -275,7 +296,7 @@ static bool look_at_line(void *arg, char *line)
 	char range[40];
 
 	mp->carries |= strstr(line, "/libotrace.so") != NULL;
-	if (mp->n == OTR_TLS_FILES || !otr_tls_maps_line(line, range, &path))
+	if (mp->n == OTR_TLS_FILES || !otr_tls_maps_line(line, mp->other, range, &path))
 		return true;
 	snprintf(mp->libs[mp->n].range, sizeof(range), "%s", range);
 	snprintf(mp->libs[mp->n++].path, sizeof(mp->libs[0].path), "%s", path);
@@ -316,6 +337,8 @@ static void look(void *io)
 	at->is_gone = maps < 0;
 	if (at->is_gone)
 		return;
+	if (at->is_off_sockets)
+		mp.other = "libcrypto";
 	otr_foreign_lines(maps, MAPS, look_at_line, &mp);
 	if (mp.carries && !at->is_unread)
 		return;

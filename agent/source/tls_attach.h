@@ -20,6 +20,8 @@ enum otr_tls_program { /* of bpf/tls_openssl.bpf.c */
 	OTR_TLS_WRITE_RET,
 	OTR_TLS_SHOOK_RET,
 	OTR_TLS_FREED,
+	OTR_TLS_BIO_ENTER,
+	OTR_TLS_BIO_RET,
 	OTR_TLS_PROGRAMS,
 };
 
@@ -30,6 +32,8 @@ struct otr_tls_attached {
 	/* It has moved TLS that nobody reads. If not, a process that carries otrace's own library
 	 * gets no probes, as that library reads for it. */
 	bool is_unread;
+	/* Some of its sessions move no bytes of sockets: attach to what reads their ciphertext. */
+	bool is_off_sockets;
 	bool is_found; /* gives: there is a TLS library, but no `programs` */
 	bool is_gone;  /* gives: the process cannot be read any more */
 	/* Files that have their probes, from earlier calls and this one. */
@@ -54,8 +58,9 @@ bool otr_tls_has_multi(int program);
  * there are more, or -errno. */
 int otr_tls_attach(struct otr_tls_attached *at);
 
-/* Is this line of /proc/PID/maps code of a file whose name is that of a TLS library? Then `range`
+/* Is this line of /proc/PID/maps code of a file whose name is that of a TLS library, or begins with
+ * `other`? Then `range`
  * gets the name of its link in /proc/PID/map_files, and `path` the rest of the line. */
-bool otr_tls_maps_line(const char *line, char range[40], const char **path);
+bool otr_tls_maps_line(const char *line, const char *other, char range[40], const char **path);
 
 #endif /* OTR_TLS_ATTACH_H */

@@ -77,7 +77,7 @@ static int64_t callee_of(const uint8_t *code, size_t n)
 
 static uint32_t needed_by(uint8_t what, uint8_t cookie)
 {
-	if (what >= OTR_TLS_HANDSHAKE)
+	if (what == OTR_TLS_HANDSHAKE || what == OTR_TLS_FREE)
 		return BIT(OTR_X86_RDI);
 	return cookie == OTR_TLS_COUNT_5 ? ARGS_5 : cookie == OTR_TLS_COUNT_4 ? ARGS_4 : ARGS_3;
 }
@@ -191,4 +191,15 @@ size_t otr_tls_sites(int fd, struct otr_tls_site sites[OTR_TLS_SITES])
 	size_t n = of_openssl(fd, sites);
 
 	return n ? n : of_gnutls(fd, sites);
+}
+
+size_t otr_tls_bio_sites(int fd, struct otr_tls_site sites[OTR_TLS_SITES])
+{
+	static const char *const names[] = {"BIO_read", "BIO_read_ex"};
+	uint64_t at[OTR_ARRAY_SIZE(names)];
+	size_t n = 0;
+
+	if (otr_elf_functions(fd, names, OTR_ARRAY_SIZE(names), at) == 2)
+		add_pair(fd, at[0], at[1], at[1], OTR_TLS_BIO, OTR_TLS_COUNT_4, sites, &n);
+	return n;
 }

@@ -23,6 +23,7 @@ enum otr_tls_what {
 	OTR_TLS_WRITE,
 	OTR_TLS_HANDSHAKE,
 	OTR_TLS_FREE,
+	OTR_TLS_BIO, /* OpenSSL reads ciphertext, from a socket or from memory */
 };
 
 struct otr_tls_site {
@@ -37,6 +38,9 @@ struct otr_tls_site {
 /* Finds what is to be probed in an ELF file: nothing where it has no function of a TLS library.
  * Returns how many sites. */
 size_t otr_tls_sites(int fd, struct otr_tls_site sites[OTR_TLS_SITES]);
+
+/* The same for the function by which OpenSSL reads ciphertext, which is in libcrypto. */
+size_t otr_tls_bio_sites(int fd, struct otr_tls_site sites[OTR_TLS_SITES]);
 
 /* The offset in `code`, the first `n` bytes of a function, of the first instruction that the kernel
  * emulates, where none of the registers in the set `needed` (bit N: register N) nor the stack

@@ -22,7 +22,7 @@
 
 #define PROCS_MAX 4096
 #define FDS_MAX	  8192 /* of all processes: above that, new ones have no probes */
-#define LINKS_MAX (2 * OTR_TLS_LINKS)
+#define LINKS_MAX (3 * OTR_TLS_LINKS)
 #define AGAIN_NS  (100 * OTR_NS_PER_MS)
 #define AGAIN_MAX (60 * OTR_NS_PER_S)
 
@@ -34,6 +34,7 @@ struct proc {
 	uint8_t start;	  /* the next of starts_ms; at the end, none */
 	bool has_refused; /* it was told why */
 	bool is_unread;	  /* it has moved TLS that nobody reads */
+	bool has_bio;	  /* and has probes where its library reads ciphertext */
 	uint64_t since_ns;
 	uint64_t due_ns; /* when it is looked at next; 0: not */
 	uint64_t looked_ns;
@@ -87,6 +88,7 @@ static void drop_links(struct otr_tls_probes *tp, struct proc *p)
 	otr_fd_closer_close(&tp->closer, p->links, p->n_links);
 	p->n_links = 0;
 	p->n_files = 0;
+	p->has_bio = false;
 }
 
 static void drop(struct otr_tls_probes *tp, struct proc *p)
@@ -171,13 +173,18 @@ void otr_tls_probes_drop(struct otr_tls_probes *tp, uint32_t tgid)
 		drop(tp, p);
 }
 
+static void add_links(struct otr_tls_probes *tp, struct proc *p, const struct otr_tls_attached *at)
+{
+	memcpy(p->links + p->n_links, at->links, at->n_links * sizeof(at->links[0]));
+	p->n_links += at->n_links;
+	tp->n_links += at->n_links;
+}
+
 static void keep_links(struct otr_tls_probes *tp, struct proc *p, const struct otr_tls_attached *at)
 {
 	memcpy(p->files, at->files, sizeof(p->files));
 	p->n_files = at->n_files;
-	memcpy(p->links + p->n_links, at->links, at->n_links * sizeof(at->links[0]));
-	p->n_links += at->n_links;
-	tp->n_links += at->n_links;
+	add_links(tp, p, at);
 }
 
 static void refuse(struct otr_tls_probes *tp, struct proc *p, const char *path, int error)
@@ -185,6 +192,24 @@ static void refuse(struct otr_tls_probes *tp, struct proc *p, const char *path, 
 	if (!p->has_refused)
 		tp->refused(tp->arg, p->tgid, path, error);
 	p->has_refused = true;
+}
+
+/* A process that has all its probes moves TLS that nobody reads: some of its sessions move no bytes
+ * of sockets. */
+static void look_off_sockets(struct otr_tls_probes *tp, struct proc *p)
+{
+	struct otr_tls_attached at = {
+		.pid = p->tgid,
+		.has_multi = tp->has_multi,
+		.is_unread = true,
+		.is_off_sockets = true,
+	};
+
+	memcpy(at.programs, tp->programs, sizeof(at.programs));
+	if (otr_tls_attach(&at) < 0)
+		return;
+	p->has_bio = true;
+	add_links(tp, p, &at);
 }
 
 /* Returns whether the process is still there. */
@@ -198,7 +223,7 @@ static bool look(struct otr_tls_probes *tp, struct proc *p, uint64_t now_ns)
 	};
 	size_t before = p->n_links;
 
-	if (p->n_links + OTR_TLS_LINKS > LINKS_MAX || tp->n_links + OTR_TLS_LINKS > FDS_MAX) {
+	if (p->n_links + 2 * OTR_TLS_LINKS > LINKS_MAX || tp->n_links + OTR_TLS_LINKS > FDS_MAX) {
 		refuse(tp, p, "a TLS library", EMFILE);
 		return true;
 	}
@@ -214,9 +239,11 @@ static bool look(struct otr_tls_probes *tp, struct proc *p, uint64_t now_ns)
 	keep_links(tp, p, &at);
 	if (at.error)
 		refuse(tp, p, at.path, at.error);
+	if (before && p->n_links == before && p->is_unread && !p->has_bio)
+		look_off_sockets(tp, p);
 	if (p->n_links > before)
 		p->again_ns = AGAIN_NS;
-	else if (p->again_ns < AGAIN_MAX)
+	else if (p->start == OTR_ARRAY_SIZE(starts_ms) && p->again_ns < AGAIN_MAX)
 		p->again_ns *= 2;
 	return !at.is_gone;
 }

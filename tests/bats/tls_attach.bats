@@ -15,6 +15,11 @@ setup() {
 }
 
 ask() { curl -s -m 20 --cacert "$dir/cert.pem" "$@"; }
+shim_setup_keeping_port() {
+	local was=$port
+	shim_setup
+	port=$was
+}
 changed_bytes() { "$PY" "$APPS/textsame.py" "$server" /libssl.so; }
 seen_all() { ! grep -q '^not seen' "$dir/text"; }
 
@@ -106,29 +111,79 @@ seen_all() { ! grep -q '^not seen' "$dir/text"; }
 	kill -0 "$server"
 }
 
-@test "asyncio (memory BIO): a session whose connection is not certain is named as not seen" {
+# CMD..: a server that moves the ciphertext itself, with its first connection before and the others
+# while it is traced: the probes that find their sockets are set when the first one is seen.
+off_sockets() {
+	bg server "$@"
+	server=$pid
+	up "$port"
+	attach "$server"
+	for i in $(seq 60); do
+		[ "$(ask "https://localhost:$port/warm")" = /warm ]
+		[ "$i" -lt 3 ] || ! grep -q 'GET /warm' "$dir/text" || break
+	done
+	[ "$i" -lt 60 ]
+	for i in $(seq 5); do ask "https://localhost:$port/first/$i" "https://localhost:$port/second/$i"; done
+	detach
+	spans 'len([s for s in V if s.name == "GET /first/{id}"]) == 5' \
+		'len([s for s in V if s.name == "GET /second/{id}"]) == 5' \
+		'all(s.code == 200 and s.attr["url.scheme"] == "https" for s in V)' 'len(C) == 0'
+}
+
+@test "asyncio (memory BIO): a session belongs to the socket on which the same ciphertext came in" {
 	cat >"$dir/aio.py" <<-P
 		import asyncio, ssl
 		keys = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 		keys.load_cert_chain("$dir/cert.pem", "$dir/key.pem")
 		async def serve(r, w):
-		    await r.readuntil(b"\r\n\r\n")
-		    w.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-		    await w.drain()
-		    w.close()
+		    try:
+		        while True:
+		            path = (await r.readuntil(b"\r\n\r\n")).split()[1] + b"\n"
+		            w.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(path) + path)
+		            await w.drain()
+		    except asyncio.IncompleteReadError:
+		        w.close()
 		async def main():
 		    async with await asyncio.start_server(serve, "127.0.0.1", $port, ssl=keys) as s:
 		        await s.serve_forever()
 		asyncio.run(main())
 	P
-	bg aio "$PY" "$dir/aio.py"
-	server=$pid
-	up "$port"
-	attach "$server"
-	[ "$(ask "https://localhost:$port/a")" = ok ]
-	detach
-	spans 'len(S) == 0'
-	grep -q "not seen .*TLS: not readable here" "$dir/text"
+	off_sockets "$PY" "$dir/aio.py"
+}
+
+@test "Node (OpenSSL in its own file, BIOs of its own)" {
+	cat >"$dir/server.js" <<-J
+		const fs = require("fs");
+		const keys = { key: fs.readFileSync("$dir/key.pem"), cert: fs.readFileSync("$dir/cert.pem") };
+		require("https").createServer(keys, (ask, answer) => answer.end(ask.url + "\n")).listen($port, "127.0.0.1");
+	J
+	off_sockets node "$dir/server.js"
+}
+
+@test "GnuTLS: each of five wget that run --no-shim starts" {
+	https
+	traced bash -c "for i in 1 2 3 4 5; do
+		wget -q -O - --ca-certificate=$dir/cert.pem https://localhost:$port/w/\$i; done"
+	spans 'len(C) == 5' 'all(s.name == "GET /w/{id}" and s.code == 200 for s in C)'
+}
+
+@test "a program that carries the library has no probe in it, and no request is seen twice" {
+	https
+	shim_setup_keeping_port
+	opts=()
+	cat >"$dir/ask.py" <<-P
+		import os, ssl, subprocess, sys, urllib.request
+		trust = ssl.create_default_context(cafile="$dir/cert.pem")
+		for i in range(3):
+		    urllib.request.urlopen("https://localhost:$port/n/%d" % i, context=trust).read()
+		print("libotrace" in open("/proc/self/maps").read())
+		print(subprocess.run([sys.executable, "$APPS/textsame.py", str(os.getpid()), "/libssl.so"],
+		                     capture_output=True, text=True, env={}).stdout)
+	P
+	traced "$PY" "$dir/ask.py"
+	grep -qx True "$dir/out"
+	grep -qx 0 "$dir/out"
+	spans 'len(C) == 3' 'all(s.name == "GET /n/{id}" for s in C)'
 }
 
 @test "SQL inside TLS of a client that runs: over a connection from before, and over a new one" {

@@ -173,17 +173,20 @@ static void test_maps(void **state)
 	(void)state;
 	assert_true(otr_tls_maps_line("7fdfc53a7000-7fdfc5404000 r-xp 0001f000 fe:00 123 "
 				      "           /usr/lib/libssl.so.3",
-				      range, &path));
+				      NULL, range, &path));
 	assert_string_equal(range, "7fdfc53a7000-7fdfc5404000");
 	assert_string_equal(path, "/usr/lib/libssl.so.3");
 	assert_true(otr_tls_maps_line("1000-2000 r-xp 0 fe:00 1 /x/libssl-1a.so.1.1 (deleted)",
-				      range, &path));
-	assert_true(otr_tls_maps_line("1000-2000 r-xp 0 fe:00 1 /x/libgnutls.so.30", range, &path));
-	assert_false(otr_tls_maps_line("1000-2000 r--p 0 fe:00 1 /x/libssl.so.3", range, &path));
-	assert_false(otr_tls_maps_line("1000-2000 r-xp 0 fe:00 1 /libssl.so/x", range, &path));
-	assert_false(otr_tls_maps_line("1000-2000 r-xp 0 00:00 0 [vdso]", range, &path));
-	assert_false(otr_tls_maps_line("1000-2000 r-xp 0 00:00 0", range, &path));
-	assert_false(otr_tls_maps_line("", range, &path));
+				      NULL, range, &path));
+	assert_true(otr_tls_maps_line("1000-2000 r-xp 0 fe:00 1 /x/libgnutls.so.30", NULL, range,
+				      &path));
+	assert_false(
+		otr_tls_maps_line("1000-2000 r--p 0 fe:00 1 /x/libssl.so.3", NULL, range, &path));
+	assert_false(
+		otr_tls_maps_line("1000-2000 r-xp 0 fe:00 1 /libssl.so/x", NULL, range, &path));
+	assert_false(otr_tls_maps_line("1000-2000 r-xp 0 00:00 0 [vdso]", NULL, range, &path));
+	assert_false(otr_tls_maps_line("1000-2000 r-xp 0 00:00 0", NULL, range, &path));
+	assert_false(otr_tls_maps_line("", NULL, range, &path));
 }
 
 int main(void)
