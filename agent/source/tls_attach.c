@@ -314,21 +314,29 @@ static void take_mapped(struct otr_tls_attached *at, const char *range, const ch
 	take_file(at, file, path);
 }
 
-/* The library may be a part of the program. */
-static void take_exe(struct otr_tls_attached *at)
+/* Does the process execute otrace still? It is one that `run` has made, and has not started its
+ * program. */
+static bool is_own(int exe)
 {
-	OTR_AUTO(close_fd) int file = -1;
+	struct stat own, st;
+
+	return !stat("/proc/self/exe", &own) && !fstat(exe, &st) && own.st_dev == st.st_dev &&
+	       own.st_ino == st.st_ino;
+}
+
+static int open_exe(uint32_t pid)
+{
 	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/%u/exe", at->pid);
-	file = otr_foreign_open(AT_FDCWD, path);
-	take_file(at, file, path);
+	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
+	return otr_foreign_open(AT_FDCWD, path);
 }
 
 static void look(void *io)
 {
 	struct otr_tls_attached *at = io;
 	OTR_AUTO(close_fd) int maps = -1;
+	OTR_AUTO(close_fd) int exe = open_exe(at->pid);
 	struct mapped mp = {.n = 0};
 	char path[32];
 
@@ -340,9 +348,9 @@ static void look(void *io)
 	if (at->is_off_sockets)
 		mp.other = "libcrypto";
 	otr_foreign_lines(maps, MAPS, look_at_line, &mp);
-	if (mp.carries && !at->is_unread)
+	if ((mp.carries && !at->is_unread) || is_own(exe))
 		return;
-	take_exe(at);
+	take_file(at, exe, "its program"); /* which may hold the library itself */
 	for (size_t i = 0; i < mp.n; i++)
 		take_mapped(at, mp.libs[i].range, mp.libs[i].path);
 }
