@@ -29,6 +29,9 @@ static const char *why_of(int error)
 	case EMFILE:
 	case ENOSPC:
 		return "too many processes have such probes already";
+	case EKEYREJECTED:
+		return "the process filters its system calls, and this kernel needs one that may "
+		       "be denied";
 	case EACCES:
 	case EPERM:
 		return "the kernel does not permit it";
@@ -40,7 +43,7 @@ static const char *why_of(int error)
 static void refused(void *arg, uint32_t tgid, const char *path, int error)
 {
 	const struct otr_bpf *b = arg;
-	char title[64], text[320];
+	char title[64], text[640];
 
 	if (!b->notice)
 		return;

@@ -58,7 +58,17 @@ seen_all() { ! grep -q '^not seen' "$dir/text"; }
 	seen_all
 }
 
-@test "nginx with TLS: requests of both its workers" {
+# The new workers have their probes, which a link of otrace shows, and the old ones are gone.
+reloaded() {
+	local pid workers
+	workers=$(pgrep -P "$server")
+	[ "$(wc -w <<<"$workers")" = 2 ] || return 1
+	for pid in $workers; do
+		[ "$("$PY" "$APPS/textsame.py" "$pid" /libssl.so)" = 4 ] || return 1
+	done
+}
+
+@test "nginx with TLS: requests of both its workers, and of those after a reload" {
 	nginx_conf "$port" "location / { return 200 'hello\\n'; }" |
 		sed 's/worker_processes 1/worker_processes 2/; s/ http2;/;/' >"$dir/nginx.conf"
 	bg nginx nginx -c "$dir/nginx.conf"
@@ -66,8 +76,12 @@ seen_all() { ! grep -q '^not seen' "$dir/text"; }
 	up "$port"
 	attach "$server"
 	for i in 1 2 3 4; do ask "https://localhost:$port/w/$i" -o /dev/null; done
+	kill -HUP "$server"
+	until_true 30 reloaded
+	for i in 5 6 7 8; do ask "https://localhost:$port/w/$i" -o /dev/null; done
 	detach
-	spans 'len(V) == 4' 'all(v.name == "GET /w/{id}" and v.code == 200 for v in V)'
+	spans 'len(V) == 8' 'all(v.name == "GET /w/{id}" and v.code == 200 for v in V)' \
+		'len({v.pid for v in V}) >= 2'
 	seen_all
 }
 
@@ -165,6 +179,44 @@ off_sockets() {
 	traced bash -c "for i in 1 2 3 4 5; do
 		wget -q -O - --ca-certificate=$dir/cert.pem https://localhost:$port/w/\$i; done"
 	spans 'len(C) == 5' 'all(s.name == "GET /w/{id}" and s.code == 200 for s in C)'
+}
+
+@test "a library whose file was deleted; a process that filters its system calls" {
+	cp /usr/lib/*/libssl.so.3 "$dir/"
+	cat >"$dir/filtered.py" <<-P
+		import ctypes, runpy, ssl, sys
+		filters = ctypes.CDLL("libseccomp.so.2")
+		filters.seccomp_init.restype = ctypes.c_void_p
+		ctx = ctypes.c_void_p(filters.seccomp_init(0x80000000))  # all else kills the process
+		for call in [*range(335), *range(424, 470)]:
+		    filters.seccomp_rule_add(ctx, 0x7fff0000, call, 0)
+		assert filters.seccomp_load(ctx) == 0
+		sys.argv = ["httpsd.py", "$port", "$dir", "$dir/heads"]
+		runpy.run_path("$APPS/httpsd.py", run_name="__main__")
+	P
+	LD_LIBRARY_PATH=$dir bg server "$PY" "$dir/filtered.py"
+	server=$pid
+	up "$port"
+	grep -q "$dir/libssl.so.3" "/proc/$server/maps"
+	rm "$dir/libssl.so.3"
+	attach "$server"
+	for i in 1 2 3; do ask "https://localhost:$port/d/$i" -o /dev/null; done
+	detach
+	kill -0 "$server"
+	spans 'len(V) == 3' 'all(v.name == "GET /d/{id}" for v in V)'
+}
+
+@test "without uprobes all else is traced, and TLS is named as not seen" {
+	https
+	server=$pid
+	export OTRACE_PROBES=uprobes
+	attach "$server"
+	ask "https://localhost:$port/a" -o /dev/null
+	detach
+	spans 'len(S) == 0'
+	grep -q "not seen .*TLS: not readable here" "$dir/text"
+	run "$OTRACE" doctor
+	[[ "$output" =~ TLS\ +.*limited ]]
 }
 
 @test "a program that carries the library has no probe in it, and no request is seen twice" {
