@@ -135,11 +135,13 @@ $(B)/libagent.a: $(LIB_OBJ)
 
 # A unit test links libagent.a, and before it what it names in its first lines:
 # // needs: preload/parse/inject.c ..; see tests/unit/README.md.
+# // links: -lnghttp2
 needs = $(patsubst %.c,$(B)/%.o,$(shell sed -n 's|^// needs: ||p' $(1)))
+links = $(shell sed -n 's|^// links: ||p' $(1))
 define unit_rule
 $(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(call needs,tests/unit/$(1).c) $(B)/libagent.a
 	$$(call msg,LD,$$@)
-	$$(Q)$$(CC) -fno-lto $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
+	$$(Q)$$(CC) -fno-lto $$(LDFLAGS) -o $$@ $$^ -lcmocka $(call links,tests/unit/$(1).c) $$(LIBS)
 endef
 $(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
 
