@@ -35,7 +35,7 @@ static int open_events(void)
 	int fd = -1, fs, root;
 
 	for (size_t i = 0; fd < 0 && i < OTR_ARRAY_SIZE(places); i++)
-		fd = access(places[i], X_OK) ? -1 : open(places[i], how);
+		fd = faccessat(AT_FDCWD, places[i], X_OK, AT_EACCESS) ? -1 : open(places[i], how);
 	if (fd >= 0)
 		return fd;
 	fs = fsopen("tracefs", FSOPEN_CLOEXEC);
@@ -189,4 +189,5 @@ void otr_bpf_arm_all(struct otr_bpf *b)
 	b->ctl->want_waits = 1;
 	b->ctl->want_wakes = 1;
 	otr_bpf_arm(b);
+	otr_bpf_tls_step(b, otr_now(), true);
 }

@@ -27,8 +27,7 @@ static int fd(const void *src)
 /* A ring of the kernel that is an eighth full wakes the agent. */
 static int rest_ms(const void *src, bool busy)
 {
-	(void)src;
-	return busy ? 50 : 100;
+	return otr_bpf_rest_ms(src, busy ? 50 : 100);
 }
 
 static int drain(void *src, uint64_t now_ns, otr_event_fn fn, void *arg)
@@ -58,6 +57,11 @@ static int target(void *src, uint32_t tgid, bool follow)
 	return otr_bpf_target(src, tgid, follow);
 }
 
+static void begun(void *src, uint32_t tgid, bool forked)
+{
+	otr_bpf_begun(src, tgid, forked);
+}
+
 static void untarget(void *src, uint32_t tgid)
 {
 	otr_bpf_untarget(src, tgid);
@@ -76,6 +80,11 @@ static void listeners(void *src, otr_event_fn fn, void *arg)
 static void pause_bpf(void *src, bool pause)
 {
 	otr_bpf_pause(src, pause);
+}
+
+static void trials(void *src, bool on)
+{
+	otr_bpf_trials(src, on);
 }
 
 static uint64_t cost_ns(const void *src)
@@ -99,10 +108,12 @@ const struct otr_source_ops otr_bpf_source = {
 	.policy = policy,
 	.watch = watch,
 	.target = target,
+	.begun = begun,
 	.untarget = untarget,
 	.list = list,
 	.listeners = listeners,
 	.pause = pause_bpf,
+	.trials = trials,
 	.cost_ns = cost_ns,
 	.is_limited = is_limited,
 };

@@ -60,6 +60,8 @@ struct otr_source_ops {
 	/* Traces a process from the next `list` on, with `follow` its children too. Returns 0 or
 	 * -errno. */
 	int (*target)(void *src, uint32_t tgid, bool follow);
+	/* A traced process executes another program, or (`forked`) is a child by fork; or NULL. */
+	void (*begun)(void *src, uint32_t tgid, bool forked);
 	/* Traces a process no longer. What it moved before may still come. */
 	void (*untarget)(void *src, uint32_t tgid);
 	/* Reports what a process (0: each that is traced) has open. Returns 0 or -errno. */
@@ -70,6 +72,10 @@ struct otr_source_ops {
 	/* While paused, requests that begin are shed, each with its answer, and counted
 	 * (OTR_LOSS_BUDGET). Requests that began before are captured to their ends. */
 	void (*pause)(void *src, bool pause);
+
+	/* From now on a process that executes a program is traced on trial until it is judged, or
+	 * not; see traced_set.h. */
+	void (*trials)(void *src, bool on);
 
 	/* CPU that the source has taken of the traced programs so far. */
 	uint64_t (*cost_ns)(const void *src);

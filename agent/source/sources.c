@@ -225,6 +225,13 @@ int otr_sources_target(struct otr_sources *s, uint32_t tgid, bool follow)
 	return rc;
 }
 
+void otr_sources_begun(struct otr_sources *s, uint32_t tgid, bool forked)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->open[i].ops->begun)
+			s->open[i].ops->begun(s->open[i].state, tgid, forked);
+}
+
 void otr_sources_untarget(struct otr_sources *s, uint32_t tgid)
 {
 	for (size_t i = 0; i < s->n; i++)
@@ -276,6 +283,13 @@ void otr_sources_pause(struct otr_sources *s, bool pause)
 {
 	for (size_t i = 0; i < s->n; i++)
 		s->open[i].ops->pause(s->open[i].state, pause);
+}
+
+void otr_sources_trials(struct otr_sources *s, bool on)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->open[i].ops->trials)
+			s->open[i].ops->trials(s->open[i].state, on);
 }
 
 const char *otr_sources_headers(const struct otr_sources *s, char *out, size_t size)
