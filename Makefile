@@ -14,7 +14,7 @@ CSTD   := -std=gnu11
 WARN   := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wundef -Wvla \
           -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
           -Wwrite-strings -Wimplicit-fallthrough
-PKGS   := libbpf libelf zlib libprotobuf-c libcurl libcap-ng libseccomp
+PKGS   := libbpf libelf zlib libprotobuf-c libcurl libcap-ng libseccomp libmicrohttpd yaml-0.1
 GIT    := $(shell git describe --always --dirty 2>/dev/null || echo none)
 CFLAGS ?= -O2 -g -fno-omit-frame-pointer
 # What is compiled in against faults that are still in there; tests/bats/built.bats reads it from
@@ -166,6 +166,6 @@ clean: ## remove what was built
 
 -include tests/fuzz/rules.mk
 -include tests/stress/rules.mk
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' -type f 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -21,7 +21,7 @@ enum otr_cmd_bit { /* for otr_option.commands */
 	OTR_CMD_AGENT = 4,
 	OTR_CMD_REPLAY = 8,
 	OTR_CMD_DOCTOR = 16,
-	OTR_CMD_OTHER = 32, /* help, completion */
+	OTR_CMD_OTHER = 32, /* config, help, completion */
 };
 
 /* Exit statuses, all but run's own. */
@@ -40,11 +40,12 @@ enum otr_exit {
 struct otr_cmd {
 	const char *name;
 	uint32_t bit;
-	const char *synopsis;	 /* "[OPTIONS] [--] CMD [ARG..]" */
-	const char *summary;	 /* what it does, one line */
-	const char *usual;	 /* options shown by -h, comma-separated */
-	const char *examples[4]; /* "command\twhat it does" */
-	const char *exit_status; /* one line */
+	const char *synopsis;	  /* "[OPTIONS] [--] CMD [ARG..]" */
+	const char *summary;	  /* what it does, one line */
+	const char *const *words; /* of the first argument, for completions; or NULL */
+	const char *usual;	  /* options shown by -h, comma-separated */
+	const char *examples[4];  /* "command\twhat it does" */
+	const char *exit_status;  /* one line */
 	int options_end_at_arg; /* of run: the words behind the options are CMD and its arguments */
 
 	/* Runs the command. `args` are the words that are no option, NULL at the end. Returns
@@ -56,6 +57,6 @@ struct otr_cmd {
 extern const struct otr_cmd *const otr_cmds[];
 
 extern const struct otr_cmd otr_cmd_run, otr_cmd_attach, otr_cmd_agent, otr_cmd_replay,
-	otr_cmd_doctor, otr_cmd_completion, otr_cmd_help;
+	otr_cmd_doctor, otr_cmd_config, otr_cmd_completion, otr_cmd_help;
 
 #endif /* OTR_CMD_H */

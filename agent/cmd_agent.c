@@ -4,85 +4,38 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/log.h"
+#include "agent/base/own.h"
 #include "agent/base/version.h"
 #include "agent/cmd.h"
 #include "agent/config/settings.h"
+#include "agent/host.h"
 #include "agent/loop.h"
-#include "agent/resource/procfs.h"
-#include "agent/rules.h"
+#include "agent/manager.h"
 #include "agent/session.h"
 #include "agent/session_procs.h"
+#include "agent/settings_read.h"
 #include "agent/sinks.h"
 
 #define DRAIN_NS (5 * OTR_NS_PER_S)
 
 struct agent {
 	const struct otr_settings *cfg;
-	struct otr_rules rules;
+	struct otr_host host;
 	struct otr_loop loop;
 	struct otr_sinks *sinks;
 	struct otr_session *session;
-	uint32_t *judged; /* processes that listen on a port, which are judged first */
-	size_t n_judged;
 };
 
 static int fail(const struct otr_err *err, int status)
 {
 	otr_err_print(err, "agent");
 	return status;
-}
-
-/* Traces the process if the rules want it. The agent itself and its parent are never traced. */
-static void judge_process(struct agent *ag, uint32_t tgid, uint16_t port)
-{
-	struct otr_candidate who;
-
-	if (tgid == (uint32_t)getpid() || tgid == (uint32_t)getppid() ||
-	    otr_session_has(ag->session, tgid) || !otr_candidate_read(&who, tgid, port, NULL) ||
-	    otr_rules_judge(&ag->rules, &who) != OTR_VERDICT_TRACE)
-		return;
-	if (otr_session_target(ag->session, tgid))
-		otr_log(OTR_LOG_WARN, "process %u cannot be traced", tgid);
-	else
-		otr_session_sample(ag->session, tgid, otr_rules_sample(&ag->rules, &who));
-}
-
-static bool was_judged(const struct agent *ag, uint32_t tgid)
-{
-	for (size_t i = 0; i < ag->n_judged; i++)
-		if (ag->judged[i] == tgid)
-			return true;
-	return false;
-}
-
-static void judge_listener(void *arg, uint32_t tgid, uint16_t port)
-{
-	struct agent *ag = arg;
-	uint32_t *more;
-
-	judge_process(ag, tgid, port);
-	if (was_judged(ag, tgid))
-		return;
-	more = realloc(ag->judged, (ag->n_judged + 1) * sizeof(*more));
-	if (!more)
-		return;
-	ag->judged = more;
-	more[ag->n_judged++] = tgid;
-}
-
-static bool judge_running(void *arg, uint32_t pid)
-{
-	/* What a rule decided by the port of a process holds. */
-	if (!was_judged(arg, pid))
-		judge_process(arg, pid, 0);
-	return true;
 }
 
 static int open_all(struct agent *ag, struct otr_err *err)
@@ -93,10 +46,11 @@ static int open_all(struct agent *ag, struct otr_err *err)
 		.library = !ag->cfg->no_shim,
 		.adopt = true,
 		.host = true,
-		.at_exec = otr_rules_at_exec(&ag->rules),
+		.at_exec = otr_rules_at_exec(&ag->host.rules),
 		.wanted = otr_rules_wanted,
 		.sample = otr_rules_rate,
-		.arg = &ag->rules,
+		.service = otr_rules_name,
+		.arg = &ag->host.rules,
 	};
 
 	if (otr_sinks_open(&ag->sinks, &sinks, err))
@@ -105,15 +59,65 @@ static int open_all(struct agent *ag, struct otr_err *err)
 	return otr_session_open(&ag->session, &session, err) ? OTR_EXIT_NO_WAY : 0;
 }
 
+/* All or nothing: what is read is checked before the first value is taken over. */
+static int reload(struct agent *ag, struct otr_settings *fresh, struct otr_settings_changes *is,
+		  struct otr_err *err)
+{
+	const struct otr_option *budget = otr_option_find(otr_option_table, "cpu-budget");
+	int rc = otr_settings_again(fresh->opts, fresh, ag->cfg, &otr_cmd_agent, err);
+	bool same_budget;
+
+	if (!rc)
+		rc = otr_sinks_retune(ag->sinks, fresh, err);
+	if (rc)
+		return rc;
+	same_budget = otr_options_equal(ag->cfg->opts, fresh->opts, budget);
+	otr_settings_take(ag->cfg->opts, fresh->opts, is);
+	otr_sinks_retune(ag->sinks, ag->cfg, err); /* borrows its lists, which stay */
+	otr_log_set((enum otr_log_level)ag->cfg->log_level);
+	if (!same_budget)
+		otr_session_set_budget(ag->session);
+	otr_rules_parse(&ag->host.rules, ag->cfg->rules, err); /* was parsed when it was read */
+	otr_host_change(&ag->host);
+	return 0;
+}
+
+static void on_hangup(struct agent *ag)
+{
+	OTR_AUTO(otr_options_fini) struct otr_options opts = {0};
+	struct otr_settings fresh = {.opts = &opts};
+	struct otr_settings_changes is;
+	struct otr_err err = {.text = ""};
+	int rc;
+
+	otr_manager_reloading();
+	rc = reload(ag, &fresh, &is, &err);
+	otr_manager_ready(otr_session_alive(ag->session));
+	if (rc) {
+		for (char *c = err.text; *c; c++)
+			*c = *c == '\n' ? ' ' : *c;
+		otr_log(OTR_LOG_ERROR, "configuration not read again, that of before holds: %s",
+			err.text);
+		return;
+	}
+	otr_log(OTR_LOG_INFO, "configuration read again: %s%s%s%s", *is.live ? is.live : "nothing",
+		" changed", *is.restart ? "; needs a restart: " : "", is.restart);
+	otr_log(OTR_LOG_INFO, "watching %zu processes", otr_session_alive(ag->session));
+}
+
 static void watch(struct agent *ag)
 {
 	uint64_t reported = 0, alive = 0;
 	int signo = 0;
 
 	for (;;) {
-		if (otr_loop_wait(&ag->loop, ag->session, &signo) == OTR_WOKE_SIGNAL &&
-		    (signo == SIGINT || signo == SIGTERM))
+		enum otr_wakeup woke = otr_loop_wait(&ag->loop, ag->session, &signo);
+
+		if (woke == OTR_WOKE_SIGNAL && (signo == SIGINT || signo == SIGTERM))
 			return;
+		if (woke == OTR_WOKE_SIGNAL && signo == SIGHUP)
+			on_hangup(ag);
+		otr_manager_alive(otr_now());
 		if (otr_session_alive(ag->session) == alive || otr_now() - reported < OTR_NS_PER_S)
 			continue;
 		alive = otr_session_alive(ag->session);
@@ -128,8 +132,8 @@ static int trace(struct agent *ag, struct otr_err *err)
 
 	if (rc)
 		return fail(err, rc);
-	otr_session_listeners(ag->session, judge_listener, ag);
-	otr_procfs_each(judge_running, ag);
+	ag->host.session = ag->session;
+	otr_host_begin(&ag->host);
 	rc = otr_session_start(ag->session);
 	if (rc) {
 		otr_err_set(err, "cannot list the running processes: %s", strerror(-rc));
@@ -138,7 +142,9 @@ static int trace(struct agent *ag, struct otr_err *err)
 	otr_log(OTR_LOG_INFO, "otrace %s: watching %zu processes", OTR_VERSION,
 		otr_session_alive(ag->session));
 	otr_session_confine(ag->session, false);
+	otr_manager_ready(otr_session_alive(ag->session));
 	watch(ag);
+	otr_manager_stopping();
 	otr_session_finish(ag->session);
 	otr_sinks_drain(ag->sinks, DRAIN_NS);
 	otr_session_summary(ag->session, "agent");
@@ -163,7 +169,7 @@ static int cmd_agent(const struct otr_settings *cfg, char **args)
 			     args[0]);
 		return fail(&err, OTR_EXIT_USAGE);
 	}
-	if (otr_rules_parse(&ag.rules, cfg->rules, &err))
+	if (otr_rules_parse(&ag.host.rules, cfg->rules, &err))
 		return fail(&err, OTR_EXIT_USAGE);
 	if (otr_loop_init(&ag.loop)) {
 		otr_err_set(&err, "signalfd: %s", strerror(errno));
@@ -173,7 +179,6 @@ static int cmd_agent(const struct otr_settings *cfg, char **args)
 	otr_session_close(&ag.session);
 	otr_sinks_close(&ag.sinks);
 	otr_loop_fini(&ag.loop);
-	free(ag.judged);
 	return status;
 }
 
@@ -182,7 +187,7 @@ const struct otr_cmd otr_cmd_agent = {
 	.bit = OTR_CMD_AGENT,
 	.synopsis = "[OPTIONS]",
 	.summary = "trace the whole host by rules: whoever listens on a port",
-	.usual = "rule,export,ignore,record,hold,cpu-budget,log-level,strict",
+	.usual = "config,rule,export,ignore,hold,cpu-budget,log-level,strict",
 	.examples = {"sudo otrace agent --export http://collector:4318\tall services",
 		     "sudo otrace agent --rule port=8080 --export file:t.jsonl\tone",
 		     "sudo otrace agent --rule 'exe=*/redis*,mode=off'\tall but one"},

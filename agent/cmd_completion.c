@@ -33,10 +33,10 @@ static void print_quoted(const char *text, FILE *out)
 	}
 }
 
-static void print_words(const struct otr_option *opt, FILE *out)
+static void print_words(const char *const *words, FILE *out)
 {
-	for (const char *const *w = opt->words; *w; w++)
-		fprintf(out, "%s%s", w == opt->words ? "" : " ", *w);
+	for (const char *const *w = words; *w; w++)
+		fprintf(out, "%s%s", w == words ? "" : " ", *w);
 }
 
 static void command_names(FILE *out)
@@ -66,7 +66,7 @@ static void bash_values(FILE *out)
 		fputs(") COMPREPLY=($(compgen ", out);
 		if (o->words) {
 			fputs("-W '", out);
-			print_words(o, out);
+			print_words(o->words, out);
 			fputs("'", out);
 		} else {
 			fputs("-f", out);
@@ -74,6 +74,21 @@ static void bash_values(FILE *out)
 		fputs(" -- \"$cur\")); return ;;\n", out);
 	}
 	fputs("\tesac\n", out);
+}
+
+/* The first argument of commands that know its words; others are files. */
+static void bash_arguments(FILE *out)
+{
+	for (const struct otr_cmd *const *c = otr_cmds; *c; c++) {
+		if (!(*c)->words)
+			continue;
+		fprintf(out, "\t%s:*) [ \"$COMP_CWORD\" -ne 2 ] || COMPREPLY=($(compgen -W '",
+			(*c)->name);
+		print_words((*c)->words, out);
+		fprintf(out, "' -- \"$cur\"))\n"
+			     "\t\t[ \"$COMP_CWORD\" -eq 2 ] || COMPREPLY=($(compgen -f -- "
+			     "\"$cur\")) ;;\n");
+	}
 }
 
 static void bash(FILE *out)
@@ -97,10 +112,9 @@ static void bash(FILE *out)
 	      "\thelp:*) COMPREPLY=($(compgen -W '",
 	      out);
 	command_names(out);
-	fputs("' -- \"$cur\")) ;;\n"
-	      "\tcompletion:*) COMPREPLY=($(compgen -W 'bash zsh fish' -- "
-	      "\"$cur\")) ;;\n"
-	      "\t*) COMPREPLY=($(compgen -c -f -- \"$cur\")) ;;\n"
+	fputs("' -- \"$cur\")) ;;\n", out);
+	bash_arguments(out);
+	fputs("\t*) COMPREPLY=($(compgen -c -f -- \"$cur\")) ;;\n"
 	      "\tesac\n}\n"
 	      "complete -F _otrace otrace\n",
 	      out);
@@ -116,12 +130,21 @@ static void zsh_option(const struct otr_option *opt, FILE *out)
 		fprintf(out, ":%s:", opt->value);
 	if (opt->words) {
 		fputc('(', out);
-		print_words(opt, out);
+		print_words(opt->words, out);
 		fputc(')', out);
 	} else if (takes_file(opt)) {
 		fputs("_files", out);
 	}
 	fputc('\'', out);
+}
+
+static void zsh_arguments(const struct otr_cmd *cmd, FILE *out)
+{
+	if (!cmd->words)
+		return;
+	fputs(" \\\n\t\t'1:word:(", out);
+	print_words(cmd->words, out);
+	fputs(")'", out);
 }
 
 static void zsh(FILE *out)
@@ -143,6 +166,7 @@ static void zsh(FILE *out)
 		for (const struct otr_option *o = otr_option_table; o->name; o++)
 			if (o->commands & (*c)->bit)
 				zsh_option(o, out);
+		zsh_arguments(*c, out);
 		fputs((*c)->options_end_at_arg ? " \\\n\t\t'*::CMD:_normal'\n"
 					       : " \\\n\t\t'*:arg:_files'\n",
 		      out);
@@ -161,11 +185,25 @@ static void fish_option(const struct otr_cmd *cmd, const struct otr_option *opt,
 		fprintf(out, takes_file(opt) ? " -rF" : " -x");
 	if (opt->words) {
 		fputs(" -a '", out);
-		print_words(opt, out);
+		print_words(opt->words, out);
 		fputc('\'', out);
 	}
 	fputs(" -d '", out);
 	print_quoted(opt->help, out);
+	fputs("'\n", out);
+}
+
+static void fish_arguments(const struct otr_cmd *cmd, FILE *out)
+{
+	if (!cmd->words)
+		return;
+	fprintf(out,
+		"complete -c otrace -n '__fish_seen_subcommand_from %s; "
+		"and not __fish_seen_subcommand_from ",
+		cmd->name);
+	print_words(cmd->words, out);
+	fputs("' -f -a '", out);
+	print_words(cmd->words, out);
 	fputs("'\n", out);
 }
 
@@ -186,6 +224,7 @@ static void fish(FILE *out)
 		for (const struct otr_option *o = otr_option_table; o->name; o++)
 			if (o->commands & (*c)->bit)
 				fish_option(*c, o, out);
+		fish_arguments(*c, out);
 	}
 }
 
@@ -219,6 +258,7 @@ const struct otr_cmd otr_cmd_completion = {
 	.name = "completion",
 	.bit = OTR_CMD_OTHER,
 	.synopsis = SHELLS,
+	.words = (const char *const[]){"bash", "zsh", "fish", NULL},
 	.summary = "print what a shell needs to complete otrace's words",
 	.examples = {"eval \"$(otrace completion bash)\"\tfor this shell"},
 	.exit_status = "0; 2 another shell",

@@ -51,7 +51,7 @@ int otr_help_bare(FILE *out)
 		     "(or a PID, a NAME)\n"
 		     "  otrace doctor                       what this machine "
 		     "allows, and what to do\n"
-		     "more: agent replay completion help     man otrace, CMD "
+		     "more: agent replay config completion help     man otrace, CMD "
 		     "--help\n");
 	print_machine(out);
 	return OTR_EXIT_OK;

@@ -91,7 +91,9 @@ static void print_options(FILE *out)
 	      ".Ev OTRACE_*\n"
 	      "variable, that over an\n"
 	      ".Ev OTEL_*\n"
-	      "one, and that over the default.\n"
+	      "one, that over the key in the file of\n"
+	      ".Cm agent ,\n"
+	      "and that over the default.\n"
 	      "Durations end in us, ms, s, m or h.\n"
 	      "A variable that holds several values parts them by semicolons.\n"
 	      ".Bl -tag -width Ds\n"
@@ -120,6 +122,44 @@ static void print_examples(FILE *out)
 	fputs(".El\n", out);
 }
 
+static void print_environment(FILE *out)
+{
+	fputs(".Sh ENVIRONMENT\n"
+	      ".Bl -tag -width Ds\n"
+	      ".It Ev NO_COLOR , TERM , COLUMNS , LC_ALL , LC_CTYPE , LANG\n"
+	      "As usual: no colour; the width; UTF\\-8 or ASCII.\n"
+	      ".It Ev OTRACE_DISABLED\n"
+	      "1: a program with it is not traced.\n"
+	      ".It Ev OTRACE_WAIT\n"
+	      "1, of a program that has libotrace.so in\n"
+	      ".Ev LD_PRELOAD :\n"
+	      "the library waits, asleep, until\n"
+	      ".Cm attach\n"
+	      "or\n"
+	      ".Cm agent\n"
+	      "has it.\n"
+	      ".El\n",
+	      out);
+}
+
+static void print_files(FILE *out)
+{
+	fputs(".Sh FILES\n"
+	      ".Bl -tag -width Ds\n"
+	      ".It Pa " OTR_CONFIG_DEFAULT "\n"
+	      "Configuration of\n"
+	      ".Cm agent ,\n"
+	      "in YAML.\n"
+	      "It need not exist.\n"
+	      "A key is the name of an option with _ for \\-.\n"
+	      "An option that may be repeated takes a list;\n"
+	      "a rule or an exporter may be a map.\n"
+	      "If root runs the agent, root alone may be able to write the file.\n"
+	      "At SIGHUP it is read again: a wrong file changes nothing.\n"
+	      ".El\n",
+	      out);
+}
+
 void otr_help_man(FILE *out)
 {
 	fputs(".\\\" Made by otrace help man-page from agent/options.c.\n"
@@ -146,22 +186,9 @@ void otr_help_man(FILE *out)
 	      out);
 	print_commands(out);
 	print_options(out);
-	fputs(".Sh ENVIRONMENT\n"
-	      ".Bl -tag -width Ds\n"
-	      ".It Ev NO_COLOR , TERM , COLUMNS , LC_ALL , LC_CTYPE , LANG\n"
-	      "As usual: no colour; the width; UTF\\-8 or ASCII.\n"
-	      ".It Ev OTRACE_DISABLED\n"
-	      "1: a program with it is not traced.\n"
-	      ".It Ev OTRACE_WAIT\n"
-	      "1, of a program that has libotrace.so in\n"
-	      ".Ev LD_PRELOAD :\n"
-	      "the library waits, asleep, until\n"
-	      ".Cm attach\n"
-	      "or\n"
-	      ".Cm agent\n"
-	      "has it.\n"
-	      ".El\n"
-	      ".Sh EXIT STATUS\n"
+	print_environment(out);
+	print_files(out);
+	fputs(".Sh EXIT STATUS\n"
 	      ".Cm run\n"
 	      "leaves with the status of CMD; 125 if\n"
 	      ".Nm\n"

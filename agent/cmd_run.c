@@ -147,6 +147,7 @@ static int open_session(struct run *r, struct otr_err *err)
 		.switches = &r->switches,
 		.wanted = r->rules.n ? otr_rules_wanted : NULL,
 		.sample = r->rules.n ? otr_rules_rate : NULL,
+		.service = r->rules.n ? otr_rules_name : NULL,
 		.arg = &r->rules,
 	};
 

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "agent/base/err.h"
-#include "agent/base/text.h"
 #include "agent/cmd.h"
 #include "agent/config/config.h"
 
@@ -22,32 +21,12 @@ struct args {
 	struct otr_err *err;
 };
 
-static bool belongs_to_command(const struct otr_options *opts, const struct otr_option *opt)
-{
-	return !opts->command || (opt->commands & opts->command);
-}
-
-static const struct otr_option *nearest_option(const struct otr_options *opts, const char *name)
-{
-	const struct otr_option *opt = opts->table, *best = NULL;
-	unsigned int least = 3, far;
-
-	for (; opt->name; opt++) {
-		far = otr_text_distance(opt->name, name);
-		if (belongs_to_command(opts, opt) && far < least && far * 2 <= strlen(opt->name)) {
-			least = far;
-			best = opt;
-		}
-	}
-	return best;
-}
-
 /* "all options: otrace run --help=all". */
 #define WHERE "      all options: otrace%s%s --help=all"
 
 static int unknown_option(const struct args *in, const char *dashes, const char *name)
 {
-	const struct otr_option *opt = nearest_option(in->opts, name);
+	const struct otr_option *opt = otr_option_meant(in->opts, name);
 	const char *gap = in->opts->name ? " " : "";
 	const char *cmd = in->opts->name ? in->opts->name : "";
 
@@ -79,7 +58,7 @@ static int wrong_command(const struct args *in, const struct otr_option *opt)
 
 static int set(struct args *in, const struct otr_option *opt, const char *text)
 {
-	if (!belongs_to_command(in->opts, opt))
+	if (!otr_option_belongs(in->opts, opt))
 		return wrong_command(in, opt);
 	if (!text && opt->type == OTR_OPTION_BOOL)
 		text = "on";

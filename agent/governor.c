@@ -27,6 +27,15 @@ void otr_governor_init(struct otr_governor *g, double share, const struct otr_us
 	g->was.now_ns += OTR_GOVERNOR_GRACE_NS;
 }
 
+void otr_governor_set_share(struct otr_governor *g, double share, const struct otr_usage *now)
+{
+	const struct otr_governor was = *g;
+
+	otr_governor_init(g, share, now);
+	g->thin_ns = was.thin_ns;
+	g->seen_ns = was.seen_ns;
+}
+
 bool otr_governor_due(const struct otr_governor *g, uint64_t now_ns)
 {
 	return g->share > 0 && now_ns >= g->was.now_ns + OTR_GOVERNOR_PERIOD_NS;

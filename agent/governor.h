@@ -58,6 +58,9 @@ struct otr_governor {
  * OTR_SHARE_AUTO. */
 void otr_governor_init(struct otr_governor *g, double share, const struct otr_usage *now);
 
+/* Begins anew with another share; the times that were not traced still count. */
+void otr_governor_set_share(struct otr_governor *g, double share, const struct otr_usage *now);
+
 /* Has the period ended? */
 bool otr_governor_due(const struct otr_governor *g, uint64_t now_ns);
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/libbpf.h>
@@ -20,10 +21,12 @@
 #include "agent/cmd_help.h"
 #include "agent/config/config_value.h"
 #include "agent/config/settings.h"
+#include "agent/settings_read.h"
 
 const struct otr_cmd *const otr_cmds[] = {
-	&otr_cmd_run,	 &otr_cmd_attach,     &otr_cmd_agent, &otr_cmd_replay,
-	&otr_cmd_doctor, &otr_cmd_completion, &otr_cmd_help,  NULL,
+	&otr_cmd_run,	     &otr_cmd_attach, &otr_cmd_agent,
+	&otr_cmd_replay,     &otr_cmd_doctor, &otr_cmd_config,
+	&otr_cmd_completion, &otr_cmd_help,   NULL,
 };
 
 static int version(void)
@@ -32,7 +35,7 @@ static int version(void)
 	printf("git       %s\n", OTR_GIT);
 	printf("probes    %s\n", OTR_BPF_HASH);
 	printf("libbpf    %s\n", libbpf_version_string());
-	printf("features  kernel probes, OTLP over HTTP, replay\n");
+	printf("features  kernel probes, OTLP over HTTP and gRPC, Zipkin, Prometheus, replay\n");
 	return OTR_EXIT_OK;
 }
 
@@ -52,46 +55,42 @@ static int unknown_command(const char *name)
 	return OTR_EXIT_USAGE;
 }
 
-/* Reads everything the command takes. 0, or the exit status in *status. */
-static int read_settings(const struct otr_cmd *cmd, struct otr_options *opts,
-			 struct otr_settings *cfg, char **argv, int *status)
+static int usage_error(const struct otr_cmd *cmd, const struct otr_err *err)
 {
-	struct otr_err err = {.text = ""};
-	int rc;
-
-	rc = otr_options_init(opts, otr_option_table, cfg);
-	if (rc) {
-		otr_err_set(&err, "out of memory");
-	} else {
-		opts->command = cmd->bit;
-		opts->name = cmd->name;
-		rc = otr_options_args(opts, argv, cmd->options_end_at_arg, &err);
-	}
-	if (!rc && !opts->help)
-		rc = otr_options_env(opts, &err);
-	if (!rc)
-		return 0;
-	otr_err_print(&err, cmd->name);
-	*status = cmd->bit == OTR_CMD_RUN ? OTR_EXIT_RUN_FAILED : OTR_EXIT_USAGE;
-	return rc;
+	otr_err_print(err, cmd->name);
+	return cmd->bit == OTR_CMD_RUN ? OTR_EXIT_RUN_FAILED : OTR_EXIT_USAGE;
 }
 
-static int run(const struct otr_cmd *cmd, char **argv)
+/* `words`: a copy of `argv`. */
+static int run_with(const struct otr_cmd *cmd, char **argv, char **words)
 {
 	OTR_AUTO(otr_options_fini) struct otr_options opts = {0};
-	struct otr_settings cfg = {0};
-	int status = 0;
+	struct otr_settings cfg = {.opts = &opts, .words = words};
+	struct otr_err err = {.text = ""};
 
-	if (read_settings(cmd, &opts, &cfg, argv, &status))
-		return status;
+	if (otr_settings_read(&opts, &cfg, cmd, argv, &err))
+		return usage_error(cmd, &err);
 	if (opts.help) {
 		otr_help_command(cmd, opts.help == OTR_HELP_ALL, stdout);
 		return OTR_EXIT_OK;
 	}
-	if (cfg.quiet && cmd->bit != OTR_CMD_DOCTOR)
-		cfg.no_live = cfg.no_summary = true;
-	cfg.exports_from = otr_options_origin(&opts, "export");
 	return cmd->run(&cfg, argv);
+}
+
+static int run(const struct otr_cmd *cmd, int argc, char **argv)
+{
+	char **words = calloc((size_t)argc + 1, sizeof(*words));
+	struct otr_err err;
+	int status;
+
+	if (!words) {
+		otr_err_set(&err, "out of memory");
+		return usage_error(cmd, &err);
+	}
+	memcpy(words, argv, (size_t)argc * sizeof(*words));
+	status = run_with(cmd, argv, words);
+	free(words);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -104,7 +103,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(name, "--version"))
 		status = version();
 	else if (otr_cmd_find(name))
-		status = run(otr_cmd_find(name), argv + 2);
+		status = run(otr_cmd_find(name), argc - 2, argv + 2);
 	else
 		return unknown_command(name);
 	/* A full disk or a closed pipe is not success. */

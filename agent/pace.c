@@ -62,6 +62,17 @@ static void report_share(struct otr_pace *p)
 	p->put(p->arg, &share.hdr);
 }
 
+void otr_pace_set_budget(struct otr_pace *p, double share, uint64_t now_ns)
+{
+	struct otr_usage now = usage(p, now_ns);
+	bool thinned = otr_governor_thins(&p->governor);
+
+	p->thread_ns = otr_usage_thread_ns();
+	otr_governor_set_share(&p->governor, share, &now);
+	if (thinned)
+		report_share(p);
+}
+
 static void set_paused(struct otr_pace *p, uint64_t now_ns)
 {
 	bool pause = otr_governor_pauses(&p->governor, now_ns);

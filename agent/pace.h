@@ -36,6 +36,9 @@ struct otr_pace {
  * caller, the other fields are zero. */
 void otr_pace_start(struct otr_pace *p, double share, uint64_t now_ns);
 
+/* Another budget holds from now on. */
+void otr_pace_set_budget(struct otr_pace *p, double share, uint64_t now_ns);
+
 /* Measures and pauses or resumes, when it is due. `events`: what the step that ends here has
  * brought. Called by one thread. Returns in how many ms it has to be called again,
  * `wait_ms` at most. */

@@ -14,7 +14,8 @@
 #include "agent/proto/url.h"
 
 /* `list`: "tracecontext,baggage", or "none"; NULL: both. */
-static int set_propagators(struct otr_proto_settings *out, const char *list, struct otr_err *err)
+static int set_propagators(struct otr_proto_settings *out, const char *list, const char *from,
+			   struct otr_err *err)
 {
 	char text[256], *save = NULL;
 
@@ -27,12 +28,19 @@ static int set_propagators(struct otr_proto_settings *out, const char *list, str
 		else if (!strcmp(word, "baggage"))
 			out->no_baggage = false;
 		else if (strcmp(word, "none")) {
-			otr_err_set(err, "--propagators %s: %s is not supported", list, word);
+			otr_err_set(err, "%s %s: %s is not supported", from, list, word);
 			otr_err_hint(err, "right: tracecontext, baggage, none");
 			return -EINVAL;
 		}
 	}
 	return 0;
+}
+
+int otr_propagators_check(const char *text, const char *from, struct otr_err *err)
+{
+	struct otr_proto_settings unused;
+
+	return set_propagators(&unused, text, from, err);
 }
 
 int otr_parser_settings_read(struct otr_proto_settings *out, const struct otr_settings *cfg,
@@ -48,5 +56,5 @@ int otr_parser_settings_read(struct otr_proto_settings *out, const struct otr_se
 		otr_err_set(err, "--redact %s: empty, too long, or one too many", wrong);
 		return -EINVAL;
 	}
-	return set_propagators(out, cfg->propagators, err);
+	return set_propagators(out, cfg->propagators, "--propagators", err);
 }

@@ -14,4 +14,7 @@ struct otr_settings;
 int otr_parser_settings_read(struct otr_proto_settings *out, const struct otr_settings *cfg,
 			     struct otr_err *err);
 
+/* As `check` of struct otr_option: are the propagators of the list known? */
+int otr_propagators_check(const char *text, const char *from, struct otr_err *err);
+
 #endif /* OTR_PARSER_SETTINGS_H */

@@ -251,6 +251,11 @@ uint64_t otr_pipeline_threshold(struct otr_pipeline *pl, uint32_t tgid)
 	return otr_samplers_of(pl->samplers, tgid).threshold;
 }
 
+void otr_pipeline_set_sampler(struct otr_pipeline *pl, const struct otr_sampler *sampler)
+{
+	otr_samplers_set_fallback(pl->samplers, sampler);
+}
+
 struct otr_procs *otr_pipeline_procs(struct otr_pipeline *pl)
 {
 	return pl->procs;

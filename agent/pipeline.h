@@ -54,6 +54,9 @@ void otr_pipeline_flush(struct otr_pipeline *pl);
 /* The threshold at which traces that begin in process `tgid` are sampled now (bpf/sample.h). */
 uint64_t otr_pipeline_threshold(struct otr_pipeline *pl, uint32_t tgid);
 
+/* Changes the sampler of processes that have none of their own. */
+void otr_pipeline_set_sampler(struct otr_pipeline *pl, const struct otr_sampler *sampler);
+
 /* The stages, borrowed. */
 struct otr_procs *otr_pipeline_procs(struct otr_pipeline *pl);
 const struct otr_streams *otr_pipeline_streams(const struct otr_pipeline *pl);

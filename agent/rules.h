@@ -6,11 +6,13 @@
  * rules.h - the rules that say which processes of a host are traced.
  *
  *	--rule exe=/usr/bin/node,cmd=*gunicorn*,port=3000,cgroup=/system.slice/x,mode=off
+ *	--rule container=4f5a*,user=www-data,language=python,env=TIER=front*,service=shop
  *
- * All terms of a rule have to hold; * and ? are wildcards. The last rule that fits decides.
+ * All terms of a rule have to hold; * and ? are wildcards; a comma within a value is written %2C. The last rule that fits decides.
  * Without a rule of another mode than `off`, every process that listens on a port is traced,
- * except a list of the host's own services. A rule with `sample` and without `mode` selects
- * nothing: it only says how many of the traces that begin in a process are kept.
+ * except a list of the host's own services. A rule with `sample` or `service` and without
+ * `mode` selects nothing: it only says how many of the traces that begin in a process are kept,
+ * and what name it has.
  */
 
 #include <stdbool.h>
@@ -22,6 +24,7 @@
 struct otr_err;
 
 #define OTR_RULES_MAX 64
+#define OTR_RULE_ENVS 4
 
 enum otr_mode {
 	OTR_MODE_TRACE,
@@ -32,8 +35,15 @@ enum otr_mode {
 struct otr_rule {
 	char text[512];			/* as typed, cut at its terms */
 	const char *exe, *cmd, *cgroup; /* patterns, or NULL */
-	const char *sample;		/* a rate (agent/sample/sampler.h), or NULL */
-	uint16_t port;			/* 0: any */
+	const char *container;		/* a pattern of an id; "": in no container; or NULL */
+	const char *env[OTR_RULE_ENVS]; /* patterns of NAME=VALUE, all of them fit */
+	size_t n_env;
+	const char *language; /* telemetry.sdk.language, or NULL */
+	const char *service;  /* name of the service, or NULL */
+	const char *sample;   /* a rate (agent/sample/sampler.h), or NULL */
+	uint32_t uid;	      /* effective, if `has_uid` */
+	bool has_uid;
+	uint16_t port; /* 0: any */
 	enum otr_mode mode;
 };
 
@@ -43,20 +53,26 @@ struct otr_rules {
 	bool names_wanted; /* a rule has the mode `trace`: only such processes are traced */
 };
 
+/* As `check` of struct otr_option: is it a rule? */
+int otr_rule_check(const char *text, const char *from, struct otr_err *err);
+
 /* Parses every --rule. Returns 0, or -EINVAL with the reason in `err`. */
 int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err);
 
 /* May a process be traced before it listens anywhere? */
 bool otr_rules_at_exec(const struct otr_rules *rules);
 
-/* Judges one process. Pure. */
+/* Judges one process. Reads its user and environment only for rules that ask for these. */
 enum otr_verdict otr_rules_judge(const struct otr_rules *rules, const struct otr_candidate *who);
 
-/* The rate of the last rule that fits and has one, or NULL. Pure; borrows from `rules`. */
+/* The rate, and the service name, of the last rule that fits and has one, or NULL; borrowed from
+ * `rules`. */
 const char *otr_rules_sample(const struct otr_rules *rules, const struct otr_candidate *who);
+const char *otr_rules_service(const struct otr_rules *rules, const struct otr_candidate *who);
 
-/* Both as the functions of struct otr_session_config; `rules` is a struct otr_rules. */
+/* All three as the functions of struct otr_session_config; `rules` is a struct otr_rules. */
 enum otr_verdict otr_rules_wanted(void *rules, const struct otr_candidate *who);
 const char *otr_rules_rate(void *rules, const struct otr_candidate *who);
+const char *otr_rules_name(void *rules, const struct otr_candidate *who);
 
 #endif /* OTR_RULES_H */

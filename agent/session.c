@@ -61,6 +61,22 @@ int otr_session_target(struct otr_session *s, uint32_t tgid)
 	return otr_session_trace(s, tgid);
 }
 
+void otr_session_each(const struct otr_session *s, void (*fn)(void *arg, uint32_t tgid), void *arg)
+{
+	otr_traced_set_each(s->traced, fn, arg);
+}
+
+void otr_session_set_budget(struct otr_session *s)
+{
+	otr_pace_set_budget(&s->pace, s->cfg.cfg->cpu_budget, otr_now());
+}
+
+void otr_session_at_exec(struct otr_session *s, bool at_exec)
+{
+	s->cfg.at_exec = at_exec;
+	otr_sources_trials(s->src, at_exec);
+}
+
 void otr_session_event(void *session, const struct otr_event *ev)
 {
 	otr_session_put(session, ev);
@@ -375,6 +391,16 @@ int otr_session_step(struct otr_session *s)
 	otr_sinks_tick(s->cfg.sinks, now);
 	watchdog(s, now);
 	return otr_pace_step(&s->pace, now, s->events, otr_sources_rest_ms(s->src, s->events));
+}
+
+void otr_session_catch_up(struct otr_session *s)
+{
+	uint64_t until = otr_now();
+
+	while (s->passed_ns < until) {
+		otr_session_step(s);
+		usleep(1000);
+	}
 }
 
 static void close_record(struct otr_session *s)

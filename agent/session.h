@@ -31,6 +31,15 @@ int otr_session_open(struct otr_session **out, const struct otr_session_config *
  * otr_session_start() it takes effect there. Returns 0 or -errno. */
 int otr_session_target(struct otr_session *s, uint32_t tgid);
 
+/* Calls `fn` for each traced process that lives. */
+void otr_session_each(const struct otr_session *s, void (*fn)(void *arg, uint32_t tgid), void *arg);
+
+/* Takes over cfg->cpu_budget, which has changed. */
+void otr_session_set_budget(struct otr_session *s);
+
+/* Changes `at_exec` of the configuration. */
+void otr_session_at_exec(struct otr_session *s, bool at_exec);
+
 /* Takes an event that the caller makes itself (root.h), and records it. `session`: a struct
  * otr_session. */
 void otr_session_event(void *session, const struct otr_event *ev);
@@ -58,6 +67,9 @@ int otr_session_fd(const struct otr_session *s);
 /* Takes the events that have come, and lets time pass. To be called at least each 100 ms; returns
  * in how many ms it is to be called again: 10 while there is traffic. */
 int otr_session_step(struct otr_session *s);
+
+/* Takes steps until all that was moved before now has reached the pipeline: some 20 ms. */
+void otr_session_catch_up(struct otr_session *s);
 
 /* How many traced processes live. */
 size_t otr_session_alive(const struct otr_session *s);

@@ -28,6 +28,8 @@ struct otr_session_config {
 	enum otr_verdict (*wanted)(void *arg, const struct otr_candidate *who);
 	/* What its rule says of the sampling of such a process, or NULL. NULL: no rule does. */
 	const char *(*sample)(void *arg, const struct otr_candidate *who);
+	/* The service name that its rule gives, or NULL. NULL: no rule does. */
+	const char *(*service)(void *arg, const struct otr_candidate *who);
 	void *arg;
 };
 

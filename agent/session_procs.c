@@ -134,7 +134,7 @@ int otr_session_trace(struct otr_session *s, uint32_t tgid)
 	return 0;
 }
 
-static void untarget(struct otr_session *s, uint32_t tgid)
+void otr_session_untarget(struct otr_session *s, uint32_t tgid)
 {
 	bool traced = otr_session_traces(s, tgid);
 
@@ -149,13 +149,22 @@ void otr_session_sample(struct otr_session *s, uint32_t tgid, const char *rate)
 		     otr_session_put, s);
 }
 
+void otr_session_service(struct otr_session *s, uint32_t tgid, const char *name)
+{
+	const char *all = s->cfg.cfg->service; /* of all processes, by --service */
+
+	if (!name)
+		name = all ? all : "";
+	otr_meta_put(tgid, OTR_META_SERVICE, otr_slice_str(name), otr_now(), otr_session_put, s);
+}
+
 /* A traced process stays traced, unless a rule or its environment says no. */
 void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 		       const struct otr_ev_proc *exec)
 {
 	bool traced = otr_session_traces(s, tgid);
 	enum otr_verdict is = OTR_VERDICT_NONE;
-	struct otr_candidate who;
+	struct otr_candidate who = {.tgid = 0};
 
 	if (!tgid || tgid == (uint32_t)getpid())
 		return;
@@ -167,11 +176,13 @@ void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 	    otr_procfs_env_has(tgid, "OTRACE_DISABLED=1"))
 		is = OTR_VERDICT_OFF;
 	if (is == OTR_VERDICT_OFF || (is == OTR_VERDICT_NONE && !traced && s->cfg.wanted))
-		untarget(s, tgid);
+		otr_session_untarget(s, tgid);
 	else if (is == OTR_VERDICT_TRACE && !traced && exec)
 		target_one(s, tgid); /* it has no children yet */
 	else if (is == OTR_VERDICT_TRACE && !traced)
 		otr_session_trace(s, tgid);
+	if (s->cfg.service && is != OTR_VERDICT_OFF && otr_session_traces(s, tgid))
+		otr_session_service(s, tgid, s->cfg.service(s->cfg.arg, &who));
 }
 
 /* Judges the process of a record if its exec, fork or listen was lost. A child of a traced

@@ -16,9 +16,15 @@ int otr_session_trace(struct otr_session *s, uint32_t tgid);
 /* Reads the facts of a process from /proc and gives them to the merge as events of `time_ns`. */
 void otr_session_facts(struct otr_session *s, uint32_t tgid, uint64_t time_ns);
 
+/* Traces a process no longer. */
+void otr_session_untarget(struct otr_session *s, uint32_t tgid);
+
 /* Says at which rate traces that begin in a process are sampled (agent/sample/sampler.h), as a fact
  * that is recorded; NULL: no rule says it. */
 void otr_session_sample(struct otr_session *s, uint32_t tgid, const char *rate);
+
+/* Likewise the name that a rule gives to its service; NULL: no rule does. */
+void otr_session_service(struct otr_session *s, uint32_t tgid, const char *name);
 
 /* Without probes: looks for descendants of this process whose rings were not offered. */
 void otr_session_search(struct otr_session *s, uint64_t now_ns);

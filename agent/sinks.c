@@ -82,20 +82,25 @@ static void on_notice(void *arg, const char *text)
 	otr_sinks_notice(arg, text);
 }
 
-static int read_sampling(struct otr_sinks *sk, struct otr_err *err)
+static int read_sampling(struct otr_sinks *sk, const struct otr_settings *cfg, struct otr_err *err)
 {
-	const struct otr_settings *cfg = sk->cfg.cfg;
-	int rc = otr_sampler_default(&sk->sampler, cfg->sample, err);
+	struct otr_sampler sampler;
+	struct otr_keep keep;
+	int rc = otr_sampler_default(&sampler, cfg->sample, err);
 
 	if (rc > 0)
 		otr_log(OTR_LOG_WARN,
 			"OTEL_TRACES_SAMPLER=%s is left to the SDKs that know it: otrace samples "
 			"all traces; --sample sets a rate",
 			getenv("OTEL_TRACES_SAMPLER"));
+	if (rc >= 0)
+		rc = otr_keep_read(&keep, cfg->keep, "--keep", err);
+	if (rc < 0)
+		return rc;
+	sk->sampler = sampler;
+	sk->hold.keep = keep;
 	sk->hold.ignore = cfg->ignore;
-	sk->hold.pass = pass_on;
-	sk->hold.arg = sk;
-	return rc < 0 ? rc : otr_keep_read(&sk->hold.keep, cfg->keep, "--keep", err);
+	return 0;
 }
 
 static size_t count_rows(void)
@@ -168,9 +173,11 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, s
 		return -ENOMEM;
 	}
 	sk->cfg = *cfg;
+	sk->hold.pass = pass_on;
+	sk->hold.arg = sk;
 	rc = otr_parser_settings_read(&sk->parsers, cfg->cfg, err);
 	if (!rc)
-		rc = read_sampling(sk, err);
+		rc = read_sampling(sk, cfg->cfg, err);
 	if (!rc && otr_notseen_new(&sk->notseen)) {
 		otr_err_set(err, "out of memory");
 		return -ENOMEM;
@@ -183,6 +190,15 @@ int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, s
 		return rc;
 	*out = OTR_TAKE(sk);
 	return 0;
+}
+
+int otr_sinks_retune(struct otr_sinks *sk, const struct otr_settings *cfg, struct otr_err *err)
+{
+	int rc = read_sampling(sk, cfg, err);
+
+	if (!rc)
+		otr_pipeline_set_sampler(sk->pipeline, &sk->sampler);
+	return rc;
 }
 
 void otr_sinks_event(struct otr_sinks *sk, const struct otr_event *ev)

@@ -32,6 +32,10 @@ struct otr_sinks_config {
  * reason in `err`. */
 int otr_sinks_open(struct otr_sinks **out, const struct otr_sinks_config *cfg, struct otr_err *err);
 
+/* Takes over `sample`, `keep` and `ignore` of `cfg`, which is borrowed as that of otr_sinks_open()
+ * is. Returns 0, or -EINVAL with the reason in `err`: nothing is taken over then. */
+int otr_sinks_retune(struct otr_sinks *sk, const struct otr_settings *cfg, struct otr_err *err);
+
 /* Gives the next event to the pipeline; events come in the order of their time. */
 void otr_sinks_event(struct otr_sinks *sk, const struct otr_event *ev);
 

@@ -10,7 +10,7 @@ $(B)/agent/build_id.h: $(if $(BPF_SRC),$(B)/otrace.bpf.o) FORCE
 	} > $@.tmp && if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
 $(B)/agent/main.o: $(B)/agent/build_id.h
 
-.PHONY: man completions install compdb
+.PHONY: man completions install compdb deb
 compdb: ## compile_commands.json, for clangd and clang-tidy
 	$(Q)scripts/compdb.py
 
@@ -32,3 +32,6 @@ install: $(B)/otrace $(B)/libotrace.so man completions ## DESTDIR= PREFIX=
 	install -Dm644 $(B)/otrace.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/otrace.fish
 	install -Dm644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/otrace/copyright
 	$(Q)test ! -f README.md || install -Dm644 README.md $(DESTDIR)$(PREFIX)/share/doc/otrace/README.md
+
+deb: all ## the Debian package, in build/deb
+	@scripts/deb.sh

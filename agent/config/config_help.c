@@ -20,7 +20,7 @@ static const struct {
 	{"machine", "This machine"}, {"doctor", "The report"},
 };
 
-static const char *title_of(const char *group)
+const char *otr_option_title(const char *group)
 {
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(titles); i++)
 		if (!strcmp(titles[i].group, group))
@@ -103,25 +103,34 @@ void otr_options_help(const struct otr_options *opts, FILE *out)
 		if (!shown(opts, o))
 			continue;
 		if (strcmp(group, o->group))
-			fprintf(out, "%s:\n", title_of(o->group));
+			fprintf(out, "%s:\n", otr_option_title(o->group));
 		group = o->group;
 		otr_option_print(o, true, out);
 	}
 }
 
-/* Prints text in mdoc: backslashes and minus signs are escaped, each sentence is one line. */
+/* Does a line of mdoc end at this blank? Each sentence is on lines of its own, of 70 characters. A
+ * line that begins with . or ' would be a request. */
+static bool ends_line(const char *text, const char *blank, int col)
+{
+	if (blank > text && blank[-1] == '.')
+		return true;
+	return col + (int)strcspn(blank + 1, " ") > 70 && blank[1] != '.' && blank[1] != '\'';
+}
+
+/* Prints text in mdoc: backslashes and minus signs are escaped. */
 static void roff(const char *text, FILE *out)
 {
-	for (; *text; text++) {
-		if (*text == '\\')
-			fputs("\\e", out);
-		else if (*text == '-')
-			fputs("\\-", out);
-		else
-			fputc(*text, out);
-		if (text[0] == '.' && text[1] == ' ') {
-			fputc('\n', out); /* a new sentence, a new line */
-			text++;
+	int col = 0;
+
+	for (const char *c = text; *c; c++, col++) {
+		if (*c == ' ' && ends_line(text, c, col)) {
+			fputc('\n', out);
+			col = -1;
+		} else if (*c == '\\' || *c == '-') {
+			fputs(*c == '-' ? "\\-" : "\\e", out);
+		} else {
+			fputc(*c, out);
 		}
 	}
 	fputc('\n', out);
@@ -151,6 +160,8 @@ static void mdoc_one(const struct otr_option *opt, FILE *out)
 		fputs("Default: ", out);
 		roff(opt->fallback, out);
 	}
+	if (otr_option_key(opt, env))
+		fprintf(out, "%sKey:\n.Ic %s .\n", opt->details ? ".Pp\n" : "", env);
 	otr_option_env_name(opt, env);
 	fprintf(out, "%sVariable:\n.Ev %s%s\n", opt->details ? ".Pp\n" : "", env,
 		opt->env ? " ," : " .");
@@ -167,7 +178,7 @@ void otr_options_mdoc(const struct otr_options *opts, FILE *out)
 			continue;
 		if (strcmp(group, o->group))
 			fprintf(out, "%s.Ss %s\n.Bl -tag -width Ds\n", *group ? ".El\n" : "",
-				title_of(o->group));
+				otr_option_title(o->group));
 		group = o->group;
 		mdoc_one(o, out);
 	}

@@ -17,13 +17,9 @@
 #include "agent/base/own.h"
 #include "agent/base/text.h"
 
-/* The most edits between a word and the one that was probably meant. Short words allow fewer:
- * two edits turn "no" into any word of two letters. */
-#define NEAR 2
-
 const char *otr_value_meant(const char *const *words, const char *text)
 {
-	unsigned int best = NEAR + 1, far;
+	unsigned int best = OTR_VALUE_NEAR + 1, far;
 	const char *meant = NULL;
 
 	for (; *words; words++) {

@@ -5,10 +5,12 @@
 /*
  * option.h - what an option is: one row of a table.
  *
- * An option is declared once. The flag, the environment variable, the default, the check of the
- * range, the text of --help, of otrace(1) and of the completions are all made from its row.
+ * An option is declared once. The flag, the environment variable, the key of the configuration
+ * file, the default, the check of the range, the text of --help, of otrace(1) and of the
+ * completions are all made from its row.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +51,19 @@ struct otr_option {
 	/* Checks the text of a string. Returns 0, or -EINVAL with the reason in `err`, which begins
 	 * with `from` ("--sample", "OTRACE_SAMPLE"). NULL: any text will do. */
 	int (*check)(const char *text, const char *from, struct otr_err *err);
+
+	/* The file of configuration has a key for each option of `otrace agent` that has an `example`
+	 * of its value. The key is `key`, or the name with `_` for `-`. */
+	const char *key, *example;
+	bool live;   /* `otrace agent` takes a new value from the file without a restart */
+	bool secret; /* the text may hold a password: no message quotes it */
+	/* In the file an item of a list may be a map: {a: 1, b: 2} is a=1,b=2. The value of the key
+	 * `head` stands first, without its name; "": there is no such key. NULL: no maps. */
+	const char *head;
+
+	/* Checks an item of the file further, where its user would find the fault later, and without
+	 * its place. NULL: nothing. */
+	int (*check_file)(const char *text, const char *from, struct otr_err *err);
 
 	/* Gives what the manual and --help=all say beyond `help`, one paragraph a call of `line`;
 	 * the text is borrowed for that call. NULL: nothing. */

@@ -23,7 +23,13 @@ enum otr_color {
 	OTR_COLOR_NEVER
 };
 
+#define OTR_CONFIG_DEFAULT "/etc/otrace/otrace.yaml"
+
 struct otr_settings {
+	/* What filled this struct, and the words of the command line, NULL at the end: to read all
+	 * settings once more. Borrowed. */
+	struct otr_options *opts;
+	char *const *words;
 	/* what */
 	bool no_follow;
 	bool no_bpf;
@@ -64,9 +70,11 @@ struct otr_settings {
 	/* The option or variable that named them: "--export", "OTRACE_EXPORT",
 	 * "OTEL_EXPORTER_OTLP_ENDPOINT" ..; or NULL. */
 	const char *exports_from;
+	char exports_from_text[512];
 	/* keep */
 	char *record;
 	/* machine */
+	char *config;
 	char *btf;
 	bool strict;
 	int log_level; /* enum otr_log_level */

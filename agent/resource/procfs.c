@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,16 +33,44 @@ void otr_procfs_each(bool (*fn)(void *arg, uint32_t pid), void *arg)
 
 #define ENVIRON_BYTES (256u << 10) /* of an environment; the rest is not read */
 
-bool otr_procfs_env_has(uint32_t pid, const char *entry)
+/* `entry_is`: strcmp() or fnmatch() in the same words, 0 if it is. */
+static bool env_any(uint32_t pid, const char *what,
+		    int (*entry_is)(const char *what, const char *entry))
 {
 	char *text = malloc(ENVIRON_BYTES);
 	ssize_t len = text ? otr_foreign_proc(pid, "environ", text, ENVIRON_BYTES) : 0;
 	bool has = false;
 
 	for (ssize_t at = 0; at < len && !has; at += (ssize_t)strlen(text + at) + 1)
-		has = !strcmp(text + at, entry);
+		has = !entry_is(what, text + at);
 	free(text);
 	return has;
+}
+
+static int fits(const char *pattern, const char *entry)
+{
+	return fnmatch(pattern, entry, 0);
+}
+
+bool otr_procfs_env_has(uint32_t pid, const char *entry)
+{
+	return env_any(pid, entry, strcmp);
+}
+
+bool otr_procfs_env_fits(uint32_t pid, const char *pattern)
+{
+	return env_any(pid, pattern, fits);
+}
+
+bool otr_procfs_uid(uint32_t pid, uint32_t *uid)
+{
+	char text[4096];
+	const char *at;
+
+	if (otr_foreign_proc(pid, "status", text, sizeof(text)) <= 0)
+		return false;
+	at = strstr(text, "\nUid:");
+	return at && sscanf(at, "\nUid: %*u %u", uid) == 1;
 }
 
 uint32_t otr_procfs_parent(uint32_t pid)

@@ -33,6 +33,12 @@ size_t otr_procfs_args(uint32_t pid, char *out, size_t size);
 /* Does the environment with which the process was executed hold `entry`, "NAME=VALUE"? */
 bool otr_procfs_env_has(uint32_t pid, const char *entry);
 
+/* The same for an entry that the pattern fits (fnmatch(3)). */
+bool otr_procfs_env_fits(uint32_t pid, const char *pattern);
+
+/* Gives the effective uid of the process. Returns false if it has ended. */
+bool otr_procfs_uid(uint32_t pid, uint32_t *uid);
+
 /* Writes the path of the cgroup (v2) of the process. Returns false if it may not be read. */
 bool otr_procfs_cgroup(uint32_t pid, char *out, size_t size);
 

@@ -267,6 +267,12 @@ int otr_samplers_new(struct otr_samplers **out, const struct otr_sampler *fallba
 	return 0;
 }
 
+void otr_samplers_set_fallback(struct otr_samplers *ss, const struct otr_sampler *fallback)
+{
+	ss->fallback = *fallback;
+	ss->removed++; /* what was learnt of all processes is learnt again */
+}
+
 void otr_samplers_free(struct otr_samplers **sp)
 {
 	free(OTR_TAKE(*sp));

@@ -54,6 +54,8 @@ int otr_sampler_default(struct otr_sampler *out, const char *text, struct otr_er
  * borrows `procs`. Returns 0 or -ENOMEM. */
 int otr_samplers_new(struct otr_samplers **out, const struct otr_sampler *fallback,
 		     const struct otr_procs *procs);
+/* Processes that set no sampler have this one from now on. */
+void otr_samplers_set_fallback(struct otr_samplers *ss, const struct otr_sampler *fallback);
 void otr_samplers_free(struct otr_samplers **sp);
 
 /* The sampler of process `tgid` with the threshold of this second if it is a limit. */

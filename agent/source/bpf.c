@@ -314,6 +314,11 @@ void otr_bpf_pause(struct otr_bpf *b, bool pause)
 	__atomic_store_n(&b->ctl->paused, pause, __ATOMIC_RELEASE);
 }
 
+void otr_bpf_trials(struct otr_bpf *b, bool on)
+{
+	__atomic_store_n(&b->ctl->trials, on, __ATOMIC_RELEASE);
+}
+
 uint64_t otr_bpf_price_ns(const struct otr_bpf *b)
 {
 	return b->price_ns;

@@ -96,6 +96,9 @@ void otr_bpf_sweep_libs(struct otr_bpf *b, bool (*known)(void *arg, uint32_t tgi
 /* As `pause` in source.h. */
 void otr_bpf_pause(struct otr_bpf *b, bool pause);
 
+/* As `trials` in source.h. */
+void otr_bpf_trials(struct otr_bpf *b, bool on);
+
 /* CPU that the probes have taken of the traced programs: hits times a price, which is measured at
  * start on a socket of the agent's own. */
 uint64_t otr_bpf_cost_ns(const struct otr_bpf *b);

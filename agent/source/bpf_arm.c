@@ -35,7 +35,7 @@ static int open_events(void)
 	int fd = -1, fs, root;
 
 	for (size_t i = 0; fd < 0 && i < OTR_ARRAY_SIZE(places); i++)
-		fd = access(places[i], X_OK) ? -1 : open(places[i], how);
+		fd = faccessat(AT_FDCWD, places[i], X_OK, AT_EACCESS) ? -1 : open(places[i], how);
 	if (fd >= 0)
 		return fd;
 	fs = fsopen("tracefs", FSOPEN_CLOEXEC);

@@ -82,6 +82,11 @@ static void pause_bpf(void *src, bool pause)
 	otr_bpf_pause(src, pause);
 }
 
+static void trials(void *src, bool on)
+{
+	otr_bpf_trials(src, on);
+}
+
 static uint64_t cost_ns(const void *src)
 {
 	return otr_bpf_cost_ns(src);
@@ -108,6 +113,7 @@ const struct otr_source_ops otr_bpf_source = {
 	.list = list,
 	.listeners = listeners,
 	.pause = pause_bpf,
+	.trials = trials,
 	.cost_ns = cost_ns,
 	.is_limited = is_limited,
 };

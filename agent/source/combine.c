@@ -78,6 +78,8 @@ enum otr_adopt otr_combine_adopt(struct otr_combine *cb, uint32_t tgid, uint64_t
 {
 	enum otr_adopt outcome;
 
+	if (cb->retry && otr_shims_on_again(cb->cfg.shims, tgid, now_ns))
+		return OTR_ADOPT_TAKEN;
 	if (!cb->retry || !otr_adopt_retry_due(cb->retry, tgid, now_ns))
 		return OTR_ADOPT_NONE;
 	outcome = otr_shims_adopt(cb->cfg.shims, tgid, now_ns);

@@ -117,6 +117,9 @@ void otr_shims_set_switches(struct otr_shims *s, const struct otr_ring_switches 
 /* Switches the library off in this process. */
 void otr_shims_off(struct otr_shims *s, uint32_t tgid);
 
+/* Switches it on again. Returns false where it was not switched off by otr_shims_off(). */
+bool otr_shims_on_again(struct otr_shims *s, uint32_t tgid, uint64_t now_ns);
+
 /* Returns a counter of the library, summed over all processes. */
 uint64_t otr_shims_count(const struct otr_shims *s, enum otr_shim_count what);
 

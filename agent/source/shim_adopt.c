@@ -176,6 +176,18 @@ enum otr_adopt otr_shims_adopt(struct otr_shims *s, uint32_t tgid, uint64_t now_
 	return result;
 }
 
+bool otr_shims_on_again(struct otr_shims *s, uint32_t tgid, uint64_t now_ns)
+{
+	struct shim *sh = otr_shim_of(s, tgid);
+
+	if (!sh || !sh->off)
+		return false;
+	sh->off = false;
+	sh->switched_on_ns = now_ns;
+	sh->rd.broken |= !switch_on(s, sh);
+	return true;
+}
+
 enum otr_adopt otr_shims_peek(uint32_t tgid, uint64_t now_ns)
 {
 	enum otr_adopt result = OTR_ADOPT_NONE;

@@ -73,6 +73,10 @@ struct otr_source_ops {
 	 * (OTR_LOSS_BUDGET). Requests that began before are captured to their ends. */
 	void (*pause)(void *src, bool pause);
 
+	/* From now on a process that executes a program is traced on trial until it is judged, or
+	 * not; see traced_set.h. */
+	void (*trials)(void *src, bool on);
+
 	/* CPU that the source has taken of the traced programs so far. */
 	uint64_t (*cost_ns)(const void *src);
 

@@ -285,6 +285,13 @@ void otr_sources_pause(struct otr_sources *s, bool pause)
 		s->open[i].ops->pause(s->open[i].state, pause);
 }
 
+void otr_sources_trials(struct otr_sources *s, bool on)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->open[i].ops->trials)
+			s->open[i].ops->trials(s->open[i].state, on);
+}
+
 const char *otr_sources_headers(const struct otr_sources *s, char *out, size_t size)
 {
 	static const char *const reasons[OTR_SHIM_COUNTS] = {

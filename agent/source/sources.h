@@ -74,6 +74,7 @@ int otr_sources_list(struct otr_sources *s, uint32_t tgid);
 void otr_sources_listeners(struct otr_sources *s, otr_event_fn fn, void *arg);
 bool otr_sources_limited(const struct otr_sources *s);
 void otr_sources_pause(struct otr_sources *s, bool pause);
+void otr_sources_trials(struct otr_sources *s, bool on);
 
 /* CPU that all sources, or the library alone, have taken of the traced programs. */
 uint64_t otr_sources_cost_ns(const struct otr_sources *s);

@@ -15,7 +15,7 @@ setup() {
 }
 
 @test "each -h is on stdout and fits into 24 lines of 80 columns" {
-	for cmd in run attach agent replay doctor completion help; do
+	for cmd in run attach agent replay doctor config completion help; do
 		"$OTRACE" "$cmd" -h >"$BATS_TEST_TMPDIR/h" 2>"$BATS_TEST_TMPDIR/e"
 		[ "$(wc -l <"$BATS_TEST_TMPDIR/h")" -le 24 ]
 		run grep '.\{81\}' "$BATS_TEST_TMPDIR/h" # `!` fails no test
@@ -90,24 +90,31 @@ setup() {
 		COMP_WORDS=(otrace run --format l); COMP_CWORD=3; _otrace
 		echo \"\${COMPREPLY[@]}\"
 		COMP_WORDS=(otrace do); COMP_CWORD=1; _otrace
+		echo \"\${COMPREPLY[@]}\"
+		COMP_WORDS=(otrace config ch); COMP_CWORD=2; _otrace
+		echo \"\${COMPREPLY[@]}\"
+		COMP_WORDS=(otrace completion f); COMP_CWORD=2; _otrace
 		echo \"\${COMPREPLY[@]}\""
 	[ "${lines[0]}" = "--format" ]
 	[ "${lines[1]}" = "line" ]
 	[ "${lines[2]}" = "doctor" ]
+	[ "${lines[3]}" = "check" ]
+	[ "${lines[4]}" = "fish" ]
 }
 
 @test "zsh completes words, options and values" {
 	"$OTRACE" completion zsh >"$BATS_TEST_TMPDIR/_otrace"
 	TERM=dumb run timeout 60 zsh -f tests/apps/complete.zsh "$BATS_TEST_TMPDIR" \
-		do 'run --for' 'run --format=l' 'attach --rec'
+		do 'run --for' 'run --format=l' 'attach --rec' 'config ex'
 	echo "$output"
-	[ "$output" = $'doctor\nrun --format\nrun --format=line\nattach --record' ]
+	[ "$output" = $'doctor\nrun --format\nrun --format=line\nattach --record\nconfig example' ]
 }
 
 @test "fish completes words, options and values" {
 	"$OTRACE" completion fish >"$BATS_TEST_TMPDIR/f"
 	export HOME=$BATS_TEST_TMPDIR
-	for pair in 'do doctor' 'run --for|--format' 'run --format=l|--format=line' 'attach --rec|--record'; do
+	for pair in 'do doctor' 'run --for|--format' 'run --format=l|--format=line' 'attach --rec|--record' \
+		'config ex|example'; do
 		typed=${pair%[| ]*}
 		run timeout 60 fish -N -c "source '$BATS_TEST_TMPDIR/f'; complete -C 'otrace $typed'"
 		echo "$typed: $output"

@@ -26,6 +26,7 @@ live_setup() {
 	pids=()
 	unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 	unset "${!OTEL_@}" "${!OTRACE_@}"
+	export OTRACE_CONFIG=/dev/null # not the file of this machine
 }
 
 # For tests of the library: copies otrace and the library to where every user can read them, since

@@ -31,6 +31,10 @@ $(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
 $(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring_reader.c
 $(FUZZ_B)/fuzz_ring: agent/source/ring_reader.c
 
+FUZZ_CONFIG := $(wildcard agent/config/*.c)
+$(FUZZ_B)/fuzz_config: FUZZ_MORE := $(FUZZ_CONFIG) -lyaml
+$(FUZZ_B)/fuzz_config: $(FUZZ_CONFIG) $(wildcard agent/config/*.h)
+
 FUZZ_CAPTURE := $(addprefix agent/source/,packet.c tcp_order.c tcp_conns.c tcp_emit.c endpoint.c) agent/resource/read.c
 $(FUZZ_B)/fuzz_capture: FUZZ_MORE := $(FUZZ_CAPTURE)
 $(FUZZ_B)/fuzz_capture: $(FUZZ_CAPTURE)

@@ -32,8 +32,10 @@ FAKE(attach, OTR_CMD_ATTACH, "[OPTIONS] TARGET..", 0);
 FAKE(agent, OTR_CMD_AGENT, "[OPTIONS]", 0);
 FAKE(replay, OTR_CMD_REPLAY, "[OPTIONS] FILE..", 0);
 FAKE(doctor, OTR_CMD_DOCTOR, "[OPTIONS] [PID]", 0);
+FAKE(config, OTR_CMD_OTHER, "check|show|example [FILE]", 0);
 
 __attribute__((weak)) const struct otr_cmd *const otr_cmds[] = {
-	&otr_cmd_run,	 &otr_cmd_attach,     &otr_cmd_agent, &otr_cmd_replay,
-	&otr_cmd_doctor, &otr_cmd_completion, &otr_cmd_help,  NULL,
+	&otr_cmd_run,	     &otr_cmd_attach, &otr_cmd_agent,
+	&otr_cmd_replay,     &otr_cmd_doctor, &otr_cmd_config,
+	&otr_cmd_completion, &otr_cmd_help,   NULL,
 };

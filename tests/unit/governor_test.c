@@ -291,6 +291,28 @@ static void a_period_begins_traced(void **state)
 	assert_int_equal(otr_governor_until(&g, at + 2 * PERIOD), 0);
 }
 
+static void another_share_begins_anew(void **state)
+{
+	struct otr_governor g;
+
+	(void)state;
+	begin(&g, 0.1);
+	spend(&g, 0.5, 0);
+	assert_true(spend(&g, 0.5, 0));
+	spend(&g, 0.09, 0);
+	assert_true(otr_governor_thins(&g));
+	otr_governor_set_share(&g, 0, &used);
+	assert_false(otr_governor_thins(&g));
+	assert_false(otr_governor_pauses(&g, used.now_ns + PERIOD));
+	assert_int_equal(g.thin_ns, PERIOD); /* for the summary */
+	otr_governor_set_share(&g, 0.2, &used);
+	used.now_ns += OTR_GOVERNOR_GRACE_NS;
+	for (int i = 0; i < 10; i++)
+		assert_false(spend(&g, 0.19, 0));
+	spend(&g, 0.5, 0);
+	assert_true(spend(&g, 0.5, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +333,7 @@ int main(void)
 		cmocka_unit_test(many_cores_allow_more),
 		cmocka_unit_test(sums_that_shrink),
 		cmocka_unit_test(a_period_begins_traced),
+		cmocka_unit_test(another_share_begins_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

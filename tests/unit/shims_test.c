@@ -68,8 +68,12 @@ static void one_process_is_switched_off(void **state)
 	joins();
 	otr_shims_off(shims, 1);
 	assert_false(*otr_shim.off);
+	assert_false(otr_shims_on_again(shims, (uint32_t)getpid(), 2));
 	otr_shims_off(shims, (uint32_t)getpid());
 	assert_true(*otr_shim.off);
+	assert_false(otr_shims_on_again(shims, 1, 2));
+	assert_true(otr_shims_on_again(shims, (uint32_t)getpid(), 2));
+	assert_false(*otr_shim.off);
 }
 
 static void counters_of_the_ring_are_losses(void **state)

@@ -54,6 +54,12 @@ int otr_pipeline_event(struct otr_pipeline *pl, const struct otr_event *ev)
 	return 0;
 }
 
+void otr_pipeline_set_sampler(struct otr_pipeline *pl, const struct otr_sampler *sampler)
+{
+	(void)pl;
+	pipeline.sampler = *sampler;
+}
+
 void otr_pipeline_flush(struct otr_pipeline *pl)
 {
 	(void)pl;
