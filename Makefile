@@ -14,7 +14,7 @@ CSTD   := -std=gnu11
 WARN   := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wundef -Wvla \
           -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
           -Wwrite-strings -Wimplicit-fallthrough
-PKGS   := libbpf libelf zlib libprotobuf-c libcurl libcap-ng libseccomp yaml-0.1
+PKGS   := libbpf libelf zlib libprotobuf-c libcurl libcap-ng libseccomp libmicrohttpd yaml-0.1
 GIT    := $(shell git describe --always --dirty 2>/dev/null || echo none)
 CFLAGS ?= -O2 -g -fno-omit-frame-pointer
 # What is compiled in against faults that are still in there; tests/bats/built.bats reads it from
@@ -135,11 +135,13 @@ $(B)/libagent.a: $(LIB_OBJ)
 
 # A unit test links libagent.a, and before it what it names in its first lines:
 # // needs: preload/parse/inject.c ..; see tests/unit/README.md.
+# // links: -lnghttp2
 needs = $(patsubst %.c,$(B)/%.o,$(shell sed -n 's|^// needs: ||p' $(1)))
+links = $(shell sed -n 's|^// links: ||p' $(1))
 define unit_rule
 $(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(call needs,tests/unit/$(1).c) $(B)/libagent.a
 	$$(call msg,LD,$$@)
-	$$(Q)$$(CC) -fno-lto $$(LDFLAGS) -o $$@ $$^ -lcmocka $$(LIBS)
+	$$(Q)$$(CC) -fno-lto $$(LDFLAGS) -o $$@ $$^ -lcmocka $(call links,tests/unit/$(1).c) $$(LIBS)
 endef
 $(foreach t,$(notdir $(UNIT)),$(eval $(call unit_rule,$(t))))
 

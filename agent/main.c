@@ -35,7 +35,7 @@ static int version(void)
 	printf("git       %s\n", OTR_GIT);
 	printf("probes    %s\n", OTR_BPF_HASH);
 	printf("libbpf    %s\n", libbpf_version_string());
-	printf("features  kernel probes, OTLP over HTTP, replay\n");
+	printf("features  kernel probes, OTLP over HTTP and gRPC, Zipkin, Prometheus, replay\n");
 	return OTR_EXIT_OK;
 }
 

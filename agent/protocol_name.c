@@ -4,8 +4,6 @@
  *
  *	TLS         a record: type 20 to 23, version 3 (RFC 8446, 5.1)
  *	SSH         its name (RFC 4253, 4.2)
- *	HTTP/2      its preface (RFC 9113, 3.4)
- *	FastCGI     version 1, BEGIN_REQUEST, 8 bytes of content (FastCGI 1.0, 3.3 and 5.1)
  *	uwsgi       modifiers 0 and 0, then the length and the name of a variable
  *	SCGI        a netstring that begins with CONTENT_LENGTH
  *	AJP         0x1234, from a web server to its back end
@@ -42,8 +40,6 @@ struct sign {
 static const struct sign signs[] = {
 	{"TLS: not readable here", {RECORD, 3, SMALL}, 3},
 	{"SSH: not readable", {'S', 'S', 'H', '-'}, 4},
-	{"HTTP/2: not read yet", {'P', 'R', 'I', ' ', '*', ' ', 'H', 'T'}, 8},
-	{NOT_PARSED("FastCGI"), {1, 1, ANY, ANY, 0, 8, ANY, 0}, 8},
 	{NOT_PARSED("uwsgi"), {0, ANY, ANY, 0, ANY, 0, UPPER, UPPER}, 8},
 	{NOT_PARSED("SCGI"), {DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T', 'E'}, 8},
 	{NOT_PARSED("SCGI"), {DIGIT, DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T'}, 8},

@@ -21,7 +21,8 @@ struct otr_walk {
 	struct otr_move *mv; /* in one buffer, from the start of the segment */
 	const struct otr_cause *cause;
 	__u64 strand;
-	__u32 left; /* bytes of the buffer that the walk has not reached */
+	__u64 bufs; /* of a call with several buffers: their addresses and lengths */
+	__u32 left; /* bytes of the buffer, or of the call, that the walk has not reached */
 };
 
 static __always_inline void otr_segment_emit(struct otr_walk *w)
@@ -103,45 +104,41 @@ OTR_GLOBAL int otr_walk(struct otr_task *t, struct otr_bpf_conn *c, struct otr_m
 	return 0;
 }
 
-/* Walks buffer by buffer. Returns how many bytes were not reached. */
-static __always_inline __u32 otr_walk_iovs(struct otr_task *t, struct otr_bpf_conn *c,
-					   struct otr_move *mv, const struct otr_cause *cause,
-					   __u64 strand)
+#define OTR_FRAMES_BUFS 256 /* buffers of one call; gRPC sends a head in a dozen */
+
+static int otr_walk_buf(__u32 i, struct otr_walk *w)
 {
-	struct iovec *at = (void *)mv->base;
-	__u64 count = mv->count;
-	__u32 n, left = mv->moved;
+	struct iovec one = {};
 
-	mv->kind = OTR_BYTES_PLAIN; /* the walk takes one buffer at a time */
-	for (int i = 0; i < OTR_IOVS; i++) {
-		struct iovec one = {};
-
-		if (i >= count || !left || bpf_probe_read_user(&one, sizeof(one), at + i))
-			break;
-		n = one.iov_len < left ? one.iov_len : left;
-		mv->base = (__u64)one.iov_base;
-		mv->moved = n;
-		otr_walk(t, c, mv, cause, strand);
-		left -= n;
-	}
-	return left;
+	if (i >= w->mv->count || !w->left ||
+	    bpf_probe_read_user(&one, sizeof(one), (struct iovec *)w->bufs + i))
+		return 1;
+	w->mv->base = (__u64)one.iov_base;
+	w->mv->moved = one.iov_len < w->left ? one.iov_len : w->left;
+	w->left -= w->mv->moved;
+	otr_walk(w->task, w->conn, w->mv, w->cause, w->strand);
+	return 0;
 }
 
 /* A call on a connection that is captured by FRAMES; changes `mv`. */
 OTR_GLOBAL int otr_frames(struct otr_task *t, struct otr_bpf_conn *c, struct otr_move *mv,
 			  const struct otr_cause *cause, __u64 strand)
 {
-	__u32 left;
+	struct otr_walk w = {.task = t, .conn = c, .mv = mv, .cause = cause, .strand = strand};
 
 	if (!t || !c || !mv || !cause)
 		return 0;
-	left = mv->moved;
 	if (mv->kind == OTR_BYTES_PLAIN) {
 		otr_walk(t, c, mv, cause, strand);
-		left = 0;
-	} else if (mv->kind == OTR_BYTES_IOV)
-		left = otr_walk_iovs(t, c, mv, cause, strand);
-	if (left) /* the next header may be anywhere */
+		return 0;
+	}
+	w.left = mv->moved;
+	w.bufs = mv->base;
+	if (mv->kind == OTR_BYTES_IOV) {
+		mv->kind = OTR_BYTES_PLAIN; /* the walk takes one buffer at a time */
+		bpf_loop(OTR_FRAMES_BUFS, otr_walk_buf, &w, 0);
+	}
+	if (w.left) /* the next header may be anywhere */
 		c->flow[mv->dir & 1].frames.lost = 1;
 	return 0;
 }

@@ -19,7 +19,8 @@
  * if it sends requests and its policy is to copy all that a record can hold. */
 #define OTR_CALL_RECORDS 4
 
-#define OTR_PREFACE_BYTES 24 /* "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" */
+#define OTR_FRAMES_BYTES  4096 /* of a segment that are copied, at most */
+#define OTR_PREFACE_BYTES 24   /* "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" */
 #define OTR_FRAME_HEAD	  9
 
 /* The state of the walk in one direction. All zero: before a frame. */
@@ -71,6 +72,8 @@ static inline __attribute__((always_inline)) __u32 otr_frames_step(struct otr_fr
 	}
 	if (!fr->have && fr->left) {
 		n = n < fr->left ? n : fr->left;
+		if (!fr->data && n > OTR_FRAMES_BYTES)
+			n = OTR_FRAMES_BYTES;
 		fr->left -= n;
 		*copy = !fr->data;
 		return n;
@@ -89,7 +92,7 @@ static inline __attribute__((always_inline)) __u32 otr_frames_step(struct otr_fr
 static inline __attribute__((always_inline)) int otr_segment_add(struct otr_segment *seg, __u32 n,
 								 int copy)
 {
-	if (copy && seg->copy < seg->len)
+	if (copy && (seg->copy < seg->len || (seg->len && seg->len + n > OTR_FRAMES_BYTES)))
 		return 0;
 	seg->len += n;
 	if (copy)

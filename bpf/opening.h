@@ -12,7 +12,8 @@
 #include "event.h"
 #include "shared.h"
 
-#define OTR_OPENING_BYTES 8 /* bytes that are looked at */
+#define OTR_OPENING_BYTES 8	/* bytes that are looked at */
+#define OTR_FASTCGI_BYTES 12288 /* of the head of a request of FastCGI, with its cookies */
 
 enum otr_opening {
 	OTR_OPENING_OTHER,
@@ -25,6 +26,12 @@ enum otr_opening {
 static inline __attribute__((always_inline)) int otr_opens_http2(const __u8 *first)
 {
 	return !__builtin_memcmp(first, "PRI * HT", 8);
+}
+
+/* BEGIN_REQUEST, whose content has 8 bytes. */
+static inline __attribute__((always_inline)) int otr_opens_fastcgi(const __u8 *first)
+{
+	return first[0] == 1 && first[1] == 1 && !first[4] && first[5] == 8 && !first[7];
 }
 
 static inline __attribute__((always_inline)) int otr_opens_ssh(const __u8 *first)

@@ -20,8 +20,7 @@ struct otr_policy {
 	__u32 capture;	  /* enum otr_capture */
 };
 
-#define OTR_HEAD_BYTES	 1024
-#define OTR_FRAMES_BYTES 4096 /* copied between two payloads of DATA, at most */
+#define OTR_HEAD_BYTES 1024
 
 /* The state of a run that is longer than what was copied: kernel -> agent, map otr_runs, key
  * otr_dir_key(). The entry is deleted when the run ends. */

@@ -11,25 +11,33 @@
  *
  * An exporter that pushes sends each batch in push(). An exporter that is pulled (a page of
  * metrics that somebody fetches) has the same functions: its URL names where it listens
- * (NAME+http://127.0.0.1:9464), open() listens and starts a thread that answers, push() adds the
+ * (prometheus://127.0.0.1:9464), open() listens and starts a thread that answers, push() adds the
  * batch to what the thread answers with and returns OTR_PUSH_OK, close() ends the thread. push()
  * and that thread share a lock, which push() holds for no longer than the adding takes.
  */
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct otr_buf;
 struct otr_err;
+struct otr_exporter_ops;
 struct otr_option;
+struct otr_slice;
 struct otr_span;
 
 /* What every destination is opened with; spec.h reads it from text. */
 struct otr_destination {
-	const char *url;      /* without options; the scheme NAME+http is http here */
-	const char *origin;   /* "--export", or the variable it came from */
-	const void *settings; /* the struct that the options of the row fill */
-	uint32_t given;	      /* bit i: option i of the row is among what the user wrote */
+	const char *url;		  /* without options; the scheme NAME+http is http here */
+	const char *origin;		  /* "--export", or the variable it came from */
+	const void *settings;		  /* the struct that the options of the row fill */
+	const struct otr_option *options; /* of the row */
+	const char *spool;  /* the folder of a spool, or NULL; spooled.c reads these */
+	uint64_t spool_max; /* in bytes */
+	const struct otr_exporter_ops *spooled; /* what sends the batches of the spool */
+	uint32_t given; /* bit i: option i of the row is among what the user wrote */
 };
 
 enum otr_push {
@@ -49,7 +57,7 @@ struct otr_push_result {
 };
 
 struct otr_exporter_ops {
-	const char *name; /* "otlp-http", as in counters and the manual */
+	const char *name; /* "otlp", as in counters and the manual */
 
 	/* Of `--export URL`: "http", "https", "zipkin+http"; NULL ends. No two rows share one. */
 	const char *const *schemes;
@@ -60,6 +68,10 @@ struct otr_exporter_ops {
 	 * option is not given. At most 32 rows, then one whose name is NULL; or NULL. */
 	const struct otr_option *options;
 	size_t settings_size; /* of the struct that the options fill */
+
+	/* True if push() gets the spans of traces that are not sampled, too: it counts, and passes no
+	 * span on. */
+	bool takes_unsampled;
 
 	size_t state_size; /* of the state every function below is given */
 
@@ -75,6 +87,26 @@ struct otr_exporter_ops {
 	 * holds the references. `res` is zeroed before. */
 	enum otr_push (*push)(void *state, const struct otr_span *const *spans, size_t n,
 			      const _Atomic uint64_t *deadline_ns, struct otr_push_result *res);
+
+	/* How long a batch may take with all its tries, when the exporter was told; 0: as queue.h
+	 * says. Or NULL. */
+	uint64_t (*batch_ns)(const void *state);
+
+	/* push() in two steps, for a spool between them (spooled.c); or NULL. They run on two
+	 * threads at once, and share no field that either of them writes. encode() gives the bytes
+	 * of a batch, valid until its next call, and returns 0 or -errno; kind() names what they
+	 * are, in less than OTR_SPOOL_KIND bytes; send() is as push(). */
+	int (*encode)(void *state, const struct otr_span *const *spans, size_t n,
+		      struct otr_slice *out);
+	const char *(*kind)(const void *state);
+	enum otr_push (*send)(void *state, struct otr_slice body, size_t n,
+			      const _Atomic uint64_t *deadline_ns, struct otr_push_result *res);
+
+	/* For an exporter with a thread of its own: appends notices that came since the last call,
+	 * each with a NUL at its end; and is told that the queue closes, until when it may go on
+	 * (CLOCK_MONOTONIC). Or NULL. */
+	void (*notices)(void *state, struct otr_buf *out);
+	void (*closing)(void *state, uint64_t deadline_ns);
 
 	/* Releases everything open() and push() took. */
 	void (*close)(void *state);

@@ -51,8 +51,10 @@ static void failing(const struct otr_health *he, const struct otr_health_push *p
 	otr_buf_printf(out, "%.*s, %u times in %" PRIu64 " s\n", (int)len, why, he->failures,
 		       seconds(push->now_ns - he->since_ns));
 	spans(out, push->waiting);
-	otr_buf_printf(out, " wait%s, limit ", push->waiting == 1 ? "s" : "");
-	number(out, push->room);
+	otr_buf_printf(out, " wait%s%s", push->waiting == 1 ? "s" : "",
+		       push->on_disk ? " in the spool" : ", limit ");
+	if (!push->on_disk)
+		number(out, push->room);
 	otr_buf_printf(out, ", next try in %" PRIu64 " s; tracing goes on.",
 		       seconds(push->next_ns));
 	if (why[len])

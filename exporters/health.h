@@ -38,6 +38,7 @@ struct otr_health_push {
 	size_t n;	  /* spans of the batch */
 	size_t waiting;	  /* spans in the queue after the push */
 	size_t room;	  /* the most spans that the queue holds */
+	bool on_disk;	  /* they wait in a spool: `room` is not used */
 	uint64_t now_ns;  /* when it ended */
 	uint64_t next_ns; /* outcome RETRY: time until the next try */
 };

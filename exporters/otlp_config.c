@@ -2,11 +2,12 @@
 /*
  * otlp_config.c - where OTLP goes and how: a URL, its options, and OTEL_EXPORTER_OTLP_*.
  *
- * The OpenTelemetry specification, "OpenTelemetry Protocol Exporter". There are two departures.
+ * The OpenTelemetry specification, "OpenTelemetry Protocol Exporter". There are three departures.
  * Compression is gzip unless the user chooses, or the backend is on this host: gzip costs 1 us a
- * span, which is less than a network costs and more than loopback does. And a URL of --export that
- * ends in /v1/traces is taken as it is, since people paste both forms. A URL for gRPC is refused
- * here: HTTP/1 is never sent to it.
+ * span, which is less than a network costs and more than loopback does. The timeout limits one
+ * attempt, and the option deadline= limits a batch with all its attempts, since a batch that ends
+ * with the first timeout is lost in each short outage. And port 4317 means gRPC, unless a protocol
+ * is named. The URL: otlp_url.c.
  */
 
 #include "exporters/otlp_config.h"
@@ -23,25 +24,9 @@
 #include "agent/base/err.h"
 #include "agent/base/log.h"
 #include "agent/base/own.h"
-#include "agent/base/secret.h"
-#include "agent/proto/url.h"
 #include "exporters/exporter.h"
 
-#define BASE_VAR    "OTEL_EXPORTER_OTLP_ENDPOINT"
-#define TRACES_VAR  "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-#define SIGNAL_PATH "v1/traces"
-#define GRPC_PORT   4317
-#define TIMEOUT_MS  10000
-
-static void url_free(CURLU **up)
-{
-	curl_url_cleanup(OTR_TAKE(*up));
-}
-
-static void str_free(char **sp)
-{
-	curl_free(OTR_TAKE(*sp));
-}
+#define TIMEOUT_MS 10000
 
 static const char *env(const char *name)
 {
@@ -50,12 +35,14 @@ static const char *env(const char *name)
 	return v && *v ? v : NULL;
 }
 
-/* OTEL_EXPORTER_OTLP_TRACES_`what`, else OTEL_EXPORTER_OTLP_`what`. */
-static const char *var(const char *what)
+/* OTEL_EXPORTER_OTLP_TRACES_`what`, else OTEL_EXPORTER_OTLP_`what`. Zipkin has one variable. */
+static const char *var(enum otr_otlp_protocol protocol, const char *what)
 {
 	char name[64];
 	const char *v;
 
+	if (protocol == OTR_OTLP_ZIPKIN)
+		return strcmp(what, "TIMEOUT") ? NULL : env("OTEL_EXPORTER_ZIPKIN_TIMEOUT");
 	snprintf(name, sizeof(name), "OTEL_EXPORTER_OTLP_TRACES_%s", what);
 	v = env(name);
 	if (v)
@@ -67,186 +54,73 @@ static const char *var(const char *what)
 /* The settings, if the user gave the option called `name` behind the URL; else NULL. */
 static const struct otr_otlp_settings *given(const struct otr_destination *dest, const char *name)
 {
-	for (size_t i = 0; otr_otlp_options[i].name; i++)
-		if (!strcmp(otr_otlp_options[i].name, name))
+	for (size_t i = 0; dest->options && dest->options[i].name; i++)
+		if (!strcmp(dest->options[i].name, name))
 			return dest->given & (1u << i) ? dest->settings : NULL;
 	return NULL;
 }
 
 const char *otr_otlp_env_endpoint(const char **origin)
 {
-	const char *v = env(TRACES_VAR);
+	const char *v = env(OTR_OTLP_TRACES_VAR);
 
-	*origin = v ? TRACES_VAR : BASE_VAR;
-	return v ? v : env(BASE_VAR);
+	*origin = v ? OTR_OTLP_TRACES_VAR : OTR_OTLP_BASE_VAR;
+	return v ? v : env(OTR_OTLP_BASE_VAR);
 }
 
-static bool ends_in(const char *path, const char *end)
+/* The protocol that stands in a variable; `fallback` if none does, or none that is known. */
+static enum otr_otlp_protocol variable_protocol(enum otr_otlp_protocol fallback)
 {
-	size_t n = strlen(path), m = strlen(end);
+	const char *v = var(OTR_OTLP_PROTOBUF, "PROTOCOL");
 
-	return n >= m && !strcmp(path + n - m, end);
+	for (int i = 0; v && otr_otlp_protocols[i]; i++)
+		if (!strcasecmp(v, otr_otlp_protocols[i]))
+			return (enum otr_otlp_protocol)i;
+	if (v)
+		otr_log(OTR_LOG_WARN,
+			"OTEL_EXPORTER_OTLP_PROTOCOL: \"%s\" is ignored; "
+			"right: http/protobuf, http/json, grpc",
+			v);
+	return fallback;
 }
 
-/* The path of the POSTs: v1/traces is added to a URL for all signals, not to one for traces. */
-static int set_path(CURLU *u, const char *origin)
-{
-	OTR_AUTO(str_free) char *path = NULL;
-	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
-
-	if (!strcmp(origin, TRACES_VAR))
-		return 0; /* an empty path is "/" to libcurl already */
-	if (curl_url_get(u, CURLUPART_PATH, &path, 0))
-		return -EINVAL;
-	if (strcmp(origin, BASE_VAR) && ends_in(path, "/" SIGNAL_PATH))
-		return 0;
-	otr_buf_str(&out, path);
-	if (!ends_in(path, "/"))
-		otr_buf_byte(&out, '/');
-	otr_buf_str(&out, SIGNAL_PATH);
-	otr_buf_byte(&out, '\0');
-	if (out.rc)
-		return out.rc;
-	return curl_url_set(u, CURLUPART_PATH, out.data, 0) ? -EINVAL : 0;
-}
-
-static bool has_part(CURLU *u, CURLUPart part)
-{
-	OTR_AUTO(str_free) char *v = NULL;
-
-	return !curl_url_get(u, part, &v, 0) && v && *v;
-}
-
-static int hide_path(CURLU *u)
-{
-	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
-	OTR_AUTO(str_free) char *path = NULL;
-
-	if (curl_url_get(u, CURLUPART_PATH, &path, 0))
-		return -ENOMEM;
-	otr_url_path_words(&out, otr_slice_str(path));
-	otr_buf_byte(&out, 0);
-	return out.rc || curl_url_set(u, CURLUPART_PATH, out.data, 0) ? -ENOMEM : 0;
-}
-
-/* The URL as messages show it. Changes `u`. */
-static char *shown(CURLU *u)
-{
-	char *out = NULL;
-
-	if (has_part(u, CURLUPART_USER) || has_part(u, CURLUPART_PASSWORD)) {
-		curl_url_set(u, CURLUPART_USER, "REDACTED", 0);
-		curl_url_set(u, CURLUPART_PASSWORD, "REDACTED", 0);
-	}
-	if (has_part(u, CURLUPART_QUERY))
-		curl_url_set(u, CURLUPART_QUERY, "REDACTED", 0);
-	curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
-	if (hide_path(u))
-		return NULL;
-	curl_url_get(u, CURLUPART_URL, &out, 0);
-	return out;
-}
-
-static CURLU *parse(const char *url)
-{
-	OTR_AUTO(url_free) CURLU *u = curl_url();
-	OTR_AUTO(str_free) char *scheme = NULL;
-
-	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) ||
-	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
-	    (strcmp(scheme, "http") && strcmp(scheme, "https")))
-		return NULL;
-	return OTR_TAKE(u);
-}
-
-static int host_port(CURLU *u, char **host, uint16_t *port)
-{
-	OTR_AUTO(str_free) char *text = NULL;
-
-	if (curl_url_get(u, CURLUPART_PORT, &text, CURLU_DEFAULT_PORT) ||
-	    curl_url_get(u, CURLUPART_HOST, host, 0))
-		return -EINVAL;
-	*port = (uint16_t)atoi(text);
-	return 0;
-}
-
-int otr_otlp_http_endpoint(const char *url, char *host, size_t size, uint16_t *port)
-{
-	OTR_AUTO(url_free) CURLU *u = parse(url);
-	OTR_AUTO(str_free) char *name = NULL;
-	uint16_t p = 0;
-
-	if (!u || host_port(u, &name, &p))
-		return -EINVAL;
-	if (strlen(name) >= size)
-		return -ENAMETOOLONG;
-	strcpy(host, name);
-	*port = p;
-	return 0;
-}
-
-/* Of a URL that cannot be parsed, http://HOST:PORT alone is shown: the rest may hold a password
- * or a token. */
-static int bad_url(const struct otr_destination *dest, struct otr_err *err)
-{
-	const char *colon = strstr(dest->url, "://"), *host = colon ? colon + 3 : dest->url;
-	size_t n = (size_t)(host - dest->url) + strcspn(host, "/?#");
-	bool secret = strchr(dest->url, '@') || otr_secret_within((struct otr_slice){dest->url, n});
-
-	otr_err_set(err, "export to %.*s%s (from %s): this is no URL of OTLP/HTTP",
-		    secret ? 0 : (int)n, dest->url,
-		    secret	   ? "a URL with credentials"
-		    : dest->url[n] ? "/.."
-				   : "",
-		    dest->origin);
-	otr_err_hint(err, "right: http://localhost:4318, https://collector.example/otlp");
-	return -EINVAL;
-}
-
-static int read_url(struct otr_otlp_config *cfg, const struct otr_destination *dest,
-		    struct otr_err *err)
-{
-	OTR_AUTO(url_free) CURLU *u = parse(dest->url);
-
-	if (!u || set_path(u, dest->origin) || host_port(u, &cfg->host, &cfg->port) ||
-	    curl_url_get(u, CURLUPART_URL, &cfg->url, 0))
-		return bad_url(dest, err);
-	cfg->shown = shown(u);
-	return cfg->shown ? 0 : -ENOMEM;
-}
-
-static int no_grpc(const struct otr_otlp_config *cfg, const char *why, struct otr_err *err)
-{
-	otr_err_set(err, "export to %s: %s, and otrace speaks OTLP over HTTP only", cfg->shown,
-		    why);
-	otr_err_hint(err, "try  the collector's HTTP port, usually 4318, with "
-			  "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf");
-	return -EINVAL;
-}
-
+/* The scheme decides, then the option, then the variable, then the port: 4317 is that of gRPC. */
 static int read_protocol(struct otr_otlp_config *cfg, const struct otr_destination *dest,
 			 struct otr_err *err)
 {
 	const struct otr_otlp_settings *set = given(dest, "protocol");
-	const char *v = var("PROTOCOL");
+	bool is_grpc = otr_otlp_url_is_grpc(dest->url);
 
-	if (set) {
-		cfg->json = set->protocol == 1;
-		return 0;
+	if (is_grpc && set && set->protocol != OTR_OTLP_GRPC) {
+		otr_err_set(err, "export to grpc://.. (from %s): protocol=%s is none of gRPC",
+			    dest->origin, otr_otlp_protocols[set->protocol]);
+		otr_err_hint(err, "right: http://HOST:4318,protocol=%s, or grpc://HOST:4317",
+			     otr_otlp_protocols[set->protocol]);
+		return -EINVAL;
 	}
-	if (!v && cfg->port == GRPC_PORT)
-		return no_grpc(cfg, "port 4317 is that of OTLP/gRPC", err);
-	if (!v || !strcasecmp(v, "http/protobuf"))
-		return 0;
-	if (!strcasecmp(v, "grpc"))
-		return no_grpc(cfg, "OTEL_EXPORTER_OTLP_PROTOCOL is grpc", err);
-	cfg->json = !strcasecmp(v, "http/json");
-	if (!cfg->json)
-		otr_log(OTR_LOG_WARN,
-			"OTEL_EXPORTER_OTLP_PROTOCOL: \"%s\" is ignored; "
-			"right: http/protobuf, http/json",
-			v);
+	if (is_grpc)
+		cfg->protocol = OTR_OTLP_GRPC;
+	else if (set)
+		cfg->protocol = (enum otr_otlp_protocol)set->protocol;
+	else
+		cfg->protocol = variable_protocol(otr_otlp_url_port(dest->url) == OTR_OTLP_GRPC_PORT
+							  ? OTR_OTLP_GRPC
+							  : OTR_OTLP_PROTOBUF);
 	return 0;
+}
+
+char *otr_otlp_grpc_target(const char *url, const char *origin)
+{
+	OTR_AUTO(otr_buf_fini) struct otr_buf out = {0};
+	const char *insecure = var(OTR_OTLP_GRPC, "INSECURE");
+
+	if (strncmp(origin, "OTEL_", 5) || strstr(url, "://") ||
+	    variable_protocol(OTR_OTLP_PROTOBUF) != OTR_OTLP_GRPC)
+		return NULL;
+	otr_buf_str(&out, insecure && !strcasecmp(insecure, "true") ? "grpc://" : "grpcs://");
+	otr_buf_str(&out, url);
+	otr_buf_byte(&out, '\0');
+	return out.rc ? NULL : OTR_TAKE(out.data);
 }
 
 /* True for loopback, by name or address. */
@@ -259,13 +133,13 @@ static bool is_here(const char *host)
 static void read_compression(struct otr_otlp_config *cfg, const struct otr_destination *dest)
 {
 	const struct otr_otlp_settings *set = given(dest, "compression");
-	const char *v = var("COMPRESSION");
+	const char *v = var(cfg->protocol, "COMPRESSION");
 
 	if (set) {
 		cfg->gzip = set->compression == 0;
 		return;
 	}
-	cfg->gzip = v ? strcasecmp(v, "none") != 0 : !is_here(cfg->host);
+	cfg->gzip = v ? strcasecmp(v, "none") != 0 : !is_here(cfg->to.host);
 	if (v && cfg->gzip && strcasecmp(v, "gzip"))
 		otr_log(OTR_LOG_WARN,
 			"OTEL_EXPORTER_OTLP_COMPRESSION: \"%s\" is ignored; "
@@ -273,9 +147,9 @@ static void read_compression(struct otr_otlp_config *cfg, const struct otr_desti
 			v);
 }
 
-static uint64_t variable_timeout_ms(void)
+static uint64_t variable_timeout_ms(enum otr_otlp_protocol protocol)
 {
-	const char *v = var("TIMEOUT");
+	const char *v = var(protocol, "TIMEOUT");
 	unsigned long long ms;
 	char *end;
 
@@ -286,10 +160,8 @@ static uint64_t variable_timeout_ms(void)
 	if (isdigit((unsigned char)*v) && !*end && !errno && ms <= UINT32_MAX)
 		return ms;
 	otr_log(OTR_LOG_WARN,
-		"OTEL_EXPORTER_OTLP_TIMEOUT: \"%s\" is "
-		"ignored; "
-		"right: milliseconds, as 10000",
-		v);
+		"OTEL_EXPORTER_%s_TIMEOUT: \"%s\" is ignored; right: milliseconds, as 10000",
+		protocol == OTR_OTLP_ZIPKIN ? "ZIPKIN" : "OTLP", v);
 	return TIMEOUT_MS;
 }
 
@@ -297,9 +169,11 @@ static void read_timeout(struct otr_otlp_config *cfg, const struct otr_destinati
 {
 	const struct otr_otlp_settings *set = given(dest, "timeout");
 
-	cfg->timeout_ns = set ? set->timeout_ns : variable_timeout_ms() * 1000000u;
+	cfg->timeout_ns = set ? set->timeout_ns : variable_timeout_ms(cfg->protocol) * 1000000u;
 	if (!cfg->timeout_ns)
 		cfg->timeout_ns = UINT64_MAX;
+	set = given(dest, "deadline");
+	cfg->batch_ns = set ? set->deadline_ns : 0;
 }
 
 /* Checks that `path`, the value of `name`, can be read. */
@@ -308,7 +182,7 @@ static int check_file(const struct otr_otlp_config *cfg, const char *path, const
 {
 	if (!path || !access(path, R_OK))
 		return 0;
-	otr_err_set(err, "export to %s: cannot read %s (from %s): %s", cfg->shown, path, name,
+	otr_err_set(err, "export to %s: cannot read %s (from %s): %s", cfg->to.shown, path, name,
 		    strerror(errno));
 	return -EINVAL;
 }
@@ -323,7 +197,7 @@ static int read_file(const struct otr_otlp_config *cfg, const char *option, cons
 		*file = option;
 		return check_file(cfg, option, "--export", err);
 	}
-	*file = var(what);
+	*file = var(cfg->protocol, what);
 	snprintf(name, sizeof(name), "OTEL_EXPORTER_OTLP_%s", what);
 	return check_file(cfg, *file, name, err);
 }
@@ -347,20 +221,20 @@ static int read_headers(struct otr_otlp_config *cfg, const struct otr_destinatio
 	const struct otr_otlp_settings *set = given(dest, "header");
 
 	if (set)
-		return otr_otlp_header_list(&cfg->headers, set->headers, cfg->shown, err);
-	cfg->headers = otr_otlp_headers(var("HEADERS"));
+		return otr_otlp_header_list(&cfg->headers, set->headers, cfg->to.shown, err);
+	cfg->headers = otr_otlp_headers(var(cfg->protocol, "HEADERS"));
 	return 0;
 }
 
-int otr_otlp_config_read(struct otr_otlp_config *cfg, const struct otr_destination *dest,
-			 struct otr_err *err)
+/* Reads all but the protocol. */
+static int read_config(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+		       struct otr_err *err)
 {
-	int rc;
+	enum otr_url_kind kind = cfg->protocol == OTR_OTLP_GRPC	    ? OTR_URL_GRPC
+				 : cfg->protocol == OTR_OTLP_ZIPKIN ? OTR_URL_ZIPKIN
+								    : OTR_URL_OTLP;
+	int rc = otr_otlp_url_read(&cfg->to, dest, kind, err);
 
-	memset(cfg, 0, sizeof(*cfg));
-	rc = read_url(cfg, dest, err);
-	if (!rc)
-		rc = read_protocol(cfg, dest, err);
 	if (!rc)
 		rc = read_files(cfg, dest, err);
 	if (!rc)
@@ -374,11 +248,27 @@ int otr_otlp_config_read(struct otr_otlp_config *cfg, const struct otr_destinati
 	return 0;
 }
 
+int otr_otlp_config_read(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+			 struct otr_err *err)
+{
+	int rc;
+
+	memset(cfg, 0, sizeof(*cfg));
+	rc = read_protocol(cfg, dest, err);
+	return rc ? rc : read_config(cfg, dest, err);
+}
+
+int otr_otlp_config_zipkin(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+			   struct otr_err *err)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->protocol = OTR_OTLP_ZIPKIN;
+	return read_config(cfg, dest, err);
+}
+
 void otr_otlp_config_fini(struct otr_otlp_config *cfg)
 {
-	curl_free(cfg->url);
-	curl_free(cfg->shown);
-	curl_free(cfg->host);
+	otr_otlp_url_fini(&cfg->to);
 	curl_slist_free_all(cfg->headers);
 	memset(cfg, 0, sizeof(*cfg));
 }

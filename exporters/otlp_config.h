@@ -15,30 +15,41 @@
 #include <stdint.h>
 
 #include "agent/config/config.h"
+#include "exporters/otlp_url.h"
+#include "exporters/spooled.h"
 
 struct curl_slist;
 struct otr_destination;
 struct otr_err;
 
+enum otr_otlp_protocol {
+	OTR_OTLP_PROTOBUF,
+	OTR_OTLP_JSON,
+	OTR_OTLP_GRPC,
+	OTR_OTLP_ZIPKIN, /* none of OTLP: set by otr_otlp_config_zipkin() alone */
+};
+
+/* The names of those of OTLP, in the order of the enum; NULL ends. */
+extern const char *const otr_otlp_protocols[];
+
 /* What the options of the row fill (otlp_options.c). */
 struct otr_otlp_settings {
 	char **headers; /* "NAME:VALUE"; NULL ends, or NULL */
-	uint64_t timeout_ns;
+	uint64_t timeout_ns, deadline_ns;
 	int compression; /* 0: gzip, 1: none */
-	int protocol;	 /* 0: http/protobuf, 1: http/json */
+	int protocol;	 /* enum otr_otlp_protocol */
 	char *ca, *cert, *key;
+	struct otr_spool_settings spool;
 };
 
 extern const struct otr_option otr_otlp_options[];
 
 struct otr_otlp_config {
-	char *url;   /* the whole URL of the POSTs */
-	char *shown; /* the same for people: no credentials, no query */
-	char *host;
-	uint16_t port;
-	bool json; /* http/json instead of http/protobuf */
+	struct otr_otlp_url to;
+	enum otr_otlp_protocol protocol;
 	bool gzip;
 	uint64_t timeout_ns;	     /* of one attempt; UINT64_MAX: none */
+	uint64_t batch_ns;	     /* of a batch with all its attempts; 0: that of the queue */
 	struct curl_slist *headers;  /* that the user wants */
 	const char *ca, *cert, *key; /* files; NULL: none. Valid as long as the destination */
 };
@@ -47,14 +58,20 @@ struct otr_otlp_config {
  * in `err`; `cfg` then holds nothing. */
 int otr_otlp_config_read(struct otr_otlp_config *cfg, const struct otr_destination *dest,
 			 struct otr_err *err);
+
+/* The same for Zipkin, whose exporter has the same settings but `protocol`, and one variable:
+ * OTEL_EXPORTER_ZIPKIN_TIMEOUT. */
+int otr_otlp_config_zipkin(struct otr_otlp_config *cfg, const struct otr_destination *dest,
+			   struct otr_err *err);
+
 void otr_otlp_config_fini(struct otr_otlp_config *cfg);
 
 /* The endpoint that the environment names, and in which variable; NULL: none. */
 const char *otr_otlp_env_endpoint(const char **origin);
 
-/* Host and port that `url` leads to, so that the agent can know its own traffic.
- * Returns 0, -EINVAL for no URL, -ENAMETOOLONG. */
-int otr_otlp_http_endpoint(const char *url, char *host, size_t size, uint16_t *port);
+/* A URL for "collector:4317", which has no scheme: the specification allows this in variables if the
+ * protocol is gRPC. Gives it; NULL: it is none, or out of memory. */
+char *otr_otlp_grpc_target(const char *url, const char *origin);
 
 /* Makes header lines of "k=v,k2=v2", percent-encoded. A pair that is no header is left out, with
  * a warning that shows its name alone. NULL: no header. */

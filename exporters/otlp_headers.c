@@ -35,10 +35,12 @@ static bool is_value(struct otr_slice s)
 	return true;
 }
 
-/* Headers that describe the body are set by otlp_http.c. */
-static bool describes_body(struct otr_slice name)
+/* Headers that describe the body, or the call of gRPC, are set by otlp.c. */
+static bool is_ours(struct otr_slice name)
 {
-	return otr_slice_eq_nocase(name, OTR_SLICE("content-type")) ||
+	return otr_slice_eq_nocase(otr_slice_sub(name, 0, 5), OTR_SLICE("grpc-")) ||
+	       otr_slice_eq_nocase(name, OTR_SLICE("te")) ||
+	       otr_slice_eq_nocase(name, OTR_SLICE("content-type")) ||
 	       otr_slice_eq_nocase(name, OTR_SLICE("content-encoding")) ||
 	       otr_slice_eq_nocase(name, OTR_SLICE("content-length")) ||
 	       otr_slice_eq_nocase(name, OTR_SLICE("transfer-encoding"));
@@ -52,7 +54,7 @@ static bool make_line(struct otr_buf *line, struct otr_slice key, struct otr_sli
 	if (!value.data || !otr_percent_decode(line, key))
 		return false;
 	name = line->len;
-	if (!is_token(otr_buf_view(line)) || describes_body(otr_buf_view(line)))
+	if (!is_token(otr_buf_view(line)) || is_ours(otr_buf_view(line)))
 		return false;
 	otr_buf_str(line, ": ");
 	if (!otr_percent_decode(line, value) ||

@@ -3,107 +3,21 @@
  * otlp_json.c - spans as OTLP JSON, one line for each request.
  *
  * OTLP 1.11, "JSON Protobuf Encoding": names are in lowerCamelCase, ids in hex, enums are numbers,
- * 64-bit integers are strings; fields with their default value are left out. Text follows RFC
- * 8259; a byte that is no UTF-8 becomes U+FFFD. DEL, U+2028 and U+2029 are escaped too, since
- * people paste such lines into terminals and scripts.
+ * 64-bit integers are strings; fields with their default value are left out. Values: json.h.
  */
 
 #include "exporters/otlp_json.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
-#include "agent/base/utf8.h"
 #include "agent/base/version.h"
 #include "agent/resource/resource.h"
 #include "agent/span/span.h"
+#include "exporters/json.h"
 #include "exporters/otlp_group.h"
-
-static bool plain(unsigned char c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
-static size_t plain_run(struct otr_slice s)
-{
-	size_t n = 0;
-
-	while (n < s.len && plain((unsigned char)s.data[n]))
-		n++;
-	return n;
-}
-
-/* Appends the first character of `s`, which has to be escaped or checked. Returns its bytes in
- * `s`. */
-static size_t special(struct otr_buf *out, struct otr_slice s)
-{
-	static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
-	size_t n = otr_utf8_char(s);
-
-	for (const char *f = short_forms; *f; f += 2) {
-		if (*f != s.data[0])
-			continue;
-		otr_buf_byte(out, '\\');
-		otr_buf_byte(out, f[1]);
-		return 1;
-	}
-	if (!n)
-		otr_buf_str(out, "\xef\xbf\xbd");
-	else if (n == 1)
-		otr_buf_printf(out, "\\u%04x", (unsigned char)s.data[0]);
-	else if (n == 3 && !memcmp(s.data, "\xe2\x80\xa8", 2) &&
-		 ((unsigned char)s.data[2] & 0xfe) == 0xa8)
-		otr_buf_printf(out, "\\u20%02x", (unsigned char)s.data[2] - 0x80u);
-	else
-		otr_buf_add(out, s.data, n);
-	return n ? n : 1;
-}
-
-static void text(struct otr_buf *out, struct otr_slice s)
-{
-	size_t n;
-
-	otr_buf_byte(out, '"');
-	while (s.len) {
-		n = plain_run(s);
-		otr_buf_add(out, s.data, n);
-		s = otr_slice_sub(s, n, s.len);
-		if (s.len)
-			s = otr_slice_sub(s, special(out, s), s.len);
-	}
-	otr_buf_byte(out, '"');
-}
-
-static void hex(struct otr_buf *out, const char *key, const uint8_t *id, size_t len)
-{
-	static const char digits[] = "0123456789abcdef";
-	char *to;
-
-	otr_buf_str(out, key);
-	to = otr_buf_room(out, 2 * len + 1);
-	if (!to)
-		return;
-	for (size_t i = 0; i < len; i++) {
-		*to++ = digits[id[i] >> 4];
-		*to++ = digits[id[i] & 15];
-	}
-	*to = '"';
-	out->len += 2 * len + 1;
-}
-
-/* JSON has no such numbers; the JSON mapping of protobuf writes them as strings. */
-static void real(struct otr_buf *out, double v)
-{
-	if (isnan(v))
-		otr_buf_str(out, "\"NaN\"");
-	else if (isinf(v))
-		otr_buf_str(out, v < 0 ? "\"-Infinity\"" : "\"Infinity\"");
-	else
-		otr_buf_printf(out, "%.17g", v);
-}
 
 static void strings(struct otr_buf *out, struct otr_slice s)
 {
@@ -115,7 +29,7 @@ static void strings(struct otr_buf *out, struct otr_slice s)
 		len = strnlen(s.data, s.len);
 		otr_buf_str(out, comma);
 		otr_buf_str(out, "{\"stringValue\":");
-		text(out, otr_slice_sub(s, 0, len));
+		otr_json_text(out, otr_slice_sub(s, 0, len));
 		otr_buf_byte(out, '}');
 		comma = ",";
 	}
@@ -127,7 +41,7 @@ static void value(struct otr_buf *out, const struct otr_attr *at)
 	switch ((enum otr_attr_type)at->type) {
 	case OTR_ATTR_STRING:
 		otr_buf_str(out, "{\"stringValue\":");
-		text(out, at->string);
+		otr_json_text(out, at->string);
 		otr_buf_byte(out, '}');
 		break;
 	case OTR_ATTR_INT:
@@ -138,7 +52,7 @@ static void value(struct otr_buf *out, const struct otr_attr *at)
 		break;
 	case OTR_ATTR_DOUBLE:
 		otr_buf_str(out, "{\"doubleValue\":");
-		real(out, at->real);
+		otr_json_real(out, at->real);
 		otr_buf_byte(out, '}');
 		break;
 	case OTR_ATTR_STRINGS:
@@ -151,7 +65,8 @@ static void pair(struct otr_buf *out, const struct otr_attr *at, const char *com
 {
 	otr_buf_str(out, comma);
 	otr_buf_str(out, "{\"key\":");
-	text(out, at->key == OTR_KEY_CUSTOM ? at->name : otr_slice_str(otr_key_name(at->key)));
+	otr_json_text(out,
+		      at->key == OTR_KEY_CUSTOM ? at->name : otr_slice_str(otr_key_name(at->key)));
 	otr_buf_str(out, ",\"value\":");
 	value(out, at);
 	otr_buf_byte(out, '}');
@@ -204,8 +119,8 @@ static void links(struct otr_buf *out, const struct otr_span *sp)
 	otr_buf_str(out, ",\"links\":[");
 	for (; ln < sp->links + sp->n_links; ln++) {
 		otr_buf_str(out, ln == sp->links ? "{" : ",{");
-		hex(out, "\"traceId\":\"", ln->trace_id, sizeof(ln->trace_id));
-		hex(out, ",\"spanId\":\"", ln->span_id, sizeof(ln->span_id));
+		otr_json_hex(out, "\"traceId\":\"", ln->trace_id, sizeof(ln->trace_id));
+		otr_json_hex(out, ",\"spanId\":\"", ln->span_id, sizeof(ln->span_id));
 		why = otr_otlp_evidence(ln->evidence);
 		own = attr_string(OTR_KEY_OTRACE_PARENT_EVIDENCE, why);
 		attrs(out, &own, why != NULL);
@@ -221,7 +136,7 @@ static void status(struct otr_buf *out, const struct otr_span *sp)
 	otr_buf_str(out, ",\"status\":{");
 	if (sp->status_text.len) {
 		otr_buf_str(out, "\"message\":");
-		text(out, sp->status_text);
+		otr_json_text(out, sp->status_text);
 		otr_buf_byte(out, ',');
 	}
 	otr_buf_str(out, "\"code\":2}");
@@ -231,13 +146,13 @@ static void ids(struct otr_buf *out, const struct otr_span *sp)
 {
 	static const uint8_t none[sizeof(sp->parent_id)];
 
-	hex(out, "{\"traceId\":\"", sp->trace_id, sizeof(sp->trace_id));
-	hex(out, ",\"spanId\":\"", sp->span_id, sizeof(sp->span_id));
+	otr_json_hex(out, "{\"traceId\":\"", sp->trace_id, sizeof(sp->trace_id));
+	otr_json_hex(out, ",\"spanId\":\"", sp->span_id, sizeof(sp->span_id));
 	if (memcmp(sp->parent_id, none, sizeof(none)))
-		hex(out, ",\"parentSpanId\":\"", sp->parent_id, sizeof(sp->parent_id));
+		otr_json_hex(out, ",\"parentSpanId\":\"", sp->parent_id, sizeof(sp->parent_id));
 	if (sp->trace_state.len) {
 		otr_buf_str(out, ",\"traceState\":");
-		text(out, sp->trace_state);
+		otr_json_text(out, sp->trace_state);
 	}
 }
 
@@ -245,7 +160,7 @@ static void span(struct otr_buf *out, const struct otr_span *sp)
 {
 	ids(out, sp);
 	otr_buf_str(out, ",\"name\":");
-	text(out, sp->name);
+	otr_json_text(out, sp->name);
 	otr_buf_printf(out,
 		       ",\"kind\":%u,\"startTimeUnixNano\":\"%" PRIu64
 		       "\",\"endTimeUnixNano\":\"%" PRIu64 "\"",
@@ -260,7 +175,7 @@ static void scope_spans(struct otr_buf *out, const struct otr_otlp_groups *g,
 			const struct otr_otlp_group *gr, const struct otr_span *const *spans)
 {
 	otr_buf_str(out, "{\"scope\":{\"name\":");
-	text(out, otr_slice_str(gr->scope));
+	otr_json_text(out, otr_slice_str(gr->scope));
 	otr_buf_str(out, ",\"version\":\"" OTR_VERSION "\"},\"spans\":[");
 	for (uint32_t i = gr->first; i != OTR_GROUP_END; i = g->after[i]) {
 		if (i != gr->first)

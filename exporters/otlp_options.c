@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* otlp_options.c - the options of OTLP over HTTP, one row each, behind the URL of --export. */
+/* otlp_options.c - the options of OTLP, one row each, behind the URL of --export. */
 
 #include <stddef.h>
 
@@ -10,7 +10,7 @@
 #define FILE_OF(f) .type = OTR_OPTION_STRING, FIELD(f), .value = "FILE"
 
 static const char *const compressions[] = {"gzip", "none", NULL};
-static const char *const protocols[] = {"http/protobuf", "http/json", NULL};
+const char *const otr_otlp_protocols[] = {"http/protobuf", "http/json", "grpc", NULL};
 
 const struct otr_option otr_otlp_options[] = {
 	{.name = "header",
@@ -26,6 +26,11 @@ const struct otr_option otr_otlp_options[] = {
 	 .value = "D",
 	 .env = ENV("TIMEOUT"),
 	 .help = "Limit of one attempt; 0: none. Default: 10s."},
+	{.name = "deadline",
+	 .type = OTR_OPTION_DURATION,
+	 FIELD(deadline_ns),
+	 .value = "D",
+	 .help = "Limit of a batch with all its attempts. Default: 5m."},
 	{.name = "compression",
 	 .type = OTR_OPTION_ENUM,
 	 .words = compressions,
@@ -35,11 +40,12 @@ const struct otr_option otr_otlp_options[] = {
 	 .help = "gzip or none. Default: gzip, but none to this host."},
 	{.name = "protocol",
 	 .type = OTR_OPTION_ENUM,
-	 .words = protocols,
+	 .words = otr_otlp_protocols,
 	 FIELD(protocol),
 	 .value = "WORD",
 	 .env = ENV("PROTOCOL"),
-	 .help = "http/protobuf or http/json. Default: http/protobuf."},
+	 .help = "http/protobuf, http/json or grpc. Default: grpc for grpc: and port 4317, else "
+		 "http/protobuf."},
 	{.name = "ca",
 	 FILE_OF(ca),
 	 .env = ENV("CERTIFICATE"),
@@ -52,5 +58,6 @@ const struct otr_option otr_otlp_options[] = {
 	 FILE_OF(key),
 	 .env = ENV("CLIENT_KEY"),
 	 .help = "Private key of the client, PEM."},
+	OTR_SPOOL_OPTIONS(struct otr_otlp_settings, spool),
 	{.name = NULL},
 };

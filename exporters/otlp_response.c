@@ -14,9 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "exporters/backoff.h"
 #include "exporters/otlp.pb-c.h"
+
+#define TEXT_SHOWN 120 /* bytes of a plain text that says why */
 
 /* The text behind `"name":` in `body`, without blanks and one quote. */
 static struct otr_slice member(struct otr_slice body, const char *name)
@@ -46,7 +49,7 @@ static size_t json_number(struct otr_slice body, const char *name)
 	return n;
 }
 
-static void add_reason(struct otr_push_result *res, const char *text, size_t len)
+void otr_otlp_add_reason(struct otr_push_result *res, const char *text, size_t len)
 {
 	size_t at = strlen(res->why);
 
@@ -55,7 +58,7 @@ static void add_reason(struct otr_push_result *res, const char *text, size_t len
 	snprintf(res->why + at, sizeof(res->why) - at, "%s%.*s", at ? ": " : "",
 		 (int)(len < sizeof(res->why) ? len : sizeof(res->why)), text);
 	for (char *c = res->why + at; *c; c++)
-		if (*c == '\n' || *c == '\r')
+		if (iscntrl((unsigned char)*c))
 			*c = ' '; /* a second line would be taken for our explanation */
 }
 
@@ -65,21 +68,20 @@ static void add_json_reason(struct otr_push_result *res, struct otr_slice body, 
 	const char *end = s.len ? memchr(s.data, '"', s.len) : NULL;
 
 	if (end)
-		add_reason(res, s.data, (size_t)(end - s.data));
+		otr_otlp_add_reason(res, s.data, (size_t)(end - s.data));
 }
 
-static void partial_protobuf(const struct otr_otlp_response *rsp, size_t n,
-			     struct otr_push_result *res)
+void otr_otlp_partial(struct otr_slice body, size_t n, struct otr_push_result *res)
 {
 	Otlp__ExportTraceServiceResponse *msg = otlp__export_trace_service_response__unpack(
-		NULL, rsp->body.len, (const uint8_t *)rsp->body.data);
+		NULL, body.len, (const uint8_t *)body.data);
 	Otlp__ExportTracePartialSuccess *part = msg ? msg->partial_success : NULL;
 
 	if (part && part->rejected_spans > 0)
 		res->rejected =
 			(uint64_t)part->rejected_spans < n ? (size_t)part->rejected_spans : n;
 	if (part)
-		add_reason(res, part->error_message, strlen(part->error_message));
+		otr_otlp_add_reason(res, part->error_message, strlen(part->error_message));
 	if (msg)
 		otlp__export_trace_service_response__free_unpacked(msg, NULL);
 }
@@ -89,7 +91,7 @@ static void partial(const struct otr_otlp_response *rsp, size_t n, struct otr_pu
 	size_t lost;
 
 	if (rsp->protobuf)
-		partial_protobuf(rsp, n, res);
+		otr_otlp_partial(rsp->body, n, res);
 	if (!rsp->json)
 		return;
 	lost = json_number(rsp->body, "rejectedSpans");
@@ -104,19 +106,22 @@ static void refusal(const struct otr_otlp_response *rsp, struct otr_push_result 
 	snprintf(res->why, sizeof(res->why), "HTTP %ld", rsp->status);
 	if (rsp->json)
 		add_json_reason(res, rsp->body, "message");
+	if (rsp->type && !strncasecmp(rsp->type, "text/plain", 10))
+		otr_otlp_add_reason(res, rsp->body.data,
+				    rsp->body.len < TEXT_SHOWN ? rsp->body.len : TEXT_SHOWN);
 	if (!rsp->protobuf)
 		return;
 	st = otlp__rpc_status__unpack(NULL, rsp->body.len, (const uint8_t *)rsp->body.data);
 	if (!st)
 		return;
-	add_reason(res, st->message, strlen(st->message));
+	otr_otlp_add_reason(res, st->message, strlen(st->message));
 	otlp__rpc_status__free_unpacked(st, NULL);
 }
 
 /* In ns. The number comes from the backend, so it is bounded before it is multiplied. */
-static uint64_t retry_after(long seconds)
+uint64_t otr_otlp_pause_ns(int64_t seconds)
 {
-	const long most = OTR_BACKOFF_ASKED_NS / 1000000000u;
+	const int64_t most = OTR_BACKOFF_ASKED_NS / 1000000000u;
 
 	if (seconds <= 0)
 		return 0;
@@ -137,14 +142,21 @@ static bool is_page(const struct otr_otlp_response *rsp)
 	       (rsp->type && (strcasestr(rsp->type, "html") || strcasestr(rsp->type, "xml")));
 }
 
+static void explain_page(const struct otr_otlp_response *rsp, struct otr_push_result *res)
+{
+	snprintf(res->why, sizeof(res->why), "HTTP %ld with %.60s, which is no %s answer\n%s",
+		 rsp->status, rsp->type ? rsp->type : "a page", rsp->is_zipkin ? "Zipkin" : "OTLP",
+		 rsp->is_zipkin ? "Is this the address of a Zipkin server? The path is mostly "
+				  "/api/v2/spans."
+				: "Is this the address of an OTLP/HTTP receiver? It mostly ends in "
+				  "/v1/traces.");
+}
+
 enum otr_push otr_otlp_judge(const struct otr_otlp_response *rsp, size_t n,
 			     struct otr_push_result *res)
 {
 	if (rsp->status >= 200 && rsp->status < 300 && is_page(rsp)) {
-		snprintf(res->why, sizeof(res->why),
-			 "HTTP %ld with %.60s, which is no OTLP answer\nIs this the address of "
-			 "an OTLP/HTTP receiver? It mostly ends in /v1/traces.",
-			 rsp->status, rsp->type ? rsp->type : "a page");
+		explain_page(rsp, res);
 		return OTR_PUSH_DROP;
 	}
 	if (rsp->status >= 200 && rsp->status < 300) {
@@ -157,7 +169,7 @@ enum otr_push otr_otlp_judge(const struct otr_otlp_response *rsp, size_t n,
 	case 502:
 	case 503:
 	case 504:
-		res->retry_after_ns = retry_after(rsp->retry_after_s);
+		res->retry_after_ns = otr_otlp_pause_ns(rsp->retry_after_s);
 		return OTR_PUSH_RETRY;
 	default:
 		return OTR_PUSH_DROP;

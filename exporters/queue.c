@@ -32,9 +32,10 @@
 #include "exporters/health.h"
 #include "exporters/queue_config.h"
 #include "exporters/spec.h"
+#include "exporters/spooled.h"
 
 #define MS	    1000000ull
-#define BATCH_BYTES (4u << 20) /* a Collector takes 20 MiB at most */
+#define BATCH_BYTES (2u << 20) /* a server of gRPC takes 4 MiB at most, and this is an estimate */
 #define LAST_TRY_NS (250 * MS) /* the longest pause between tries while the queue closes */
 #define NOTICES_MAX 4096       /* bytes that wait for otr_queue_tick() */
 
@@ -164,14 +165,25 @@ static void keep_reason(struct otr_queue *q, enum otr_push out, const struct otr
 				 res->why[0] ? res->why : "a part was refused");
 }
 
+/* When a batch whose first try was at `began` is given up, if the exporter says so itself. */
+static uint64_t batch_end(const struct otr_queue *q, uint64_t began)
+{
+	uint64_t limit = q->ops->batch_ns ? q->ops->batch_ns(q->state) : 0;
+
+	return limit ? began + limit : UINT64_MAX;
+}
+
 /* Pushes the batch once. The lock is not held during the push. */
-static enum otr_push push_once(struct otr_queue *q, size_t n, struct otr_push_result *res)
+static enum otr_push push_once(struct otr_queue *q, size_t n, uint64_t end_ns,
+			       struct otr_push_result *res)
 {
 	uint64_t deadline = now_ns() + q->cfg.push_ns;
 	enum otr_push out;
 
 	if (q->cfg.push_ns == UINT64_MAX)
 		deadline = UINT64_MAX;
+	if (end_ns < deadline)
+		deadline = end_ns;
 	if (q->closing && q->close_ns < deadline)
 		deadline = q->close_ns;
 	q->push_deadline_ns = deadline;
@@ -206,8 +218,10 @@ static uint64_t pause_after(struct otr_queue *q, struct otr_backoff *bo,
 /* True if a batch whose first try was at `began` is not tried again after `pause`. */
 static bool is_given_up(const struct otr_queue *q, uint64_t began, uint64_t pause)
 {
-	uint64_t now = now_ns();
+	uint64_t now = now_ns(), end = batch_end(q, began);
 
+	if (end != UINT64_MAX && now + pause >= end)
+		return true;
 	if (q->closing && (now + pause >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES))
 		return true;
 	return otr_backoff_over(now - began, pause);
@@ -232,7 +246,7 @@ static void deliver(struct otr_queue *q, size_t n)
 	enum otr_push out;
 
 	for (;;) {
-		out = push_once(q, n, &res);
+		out = push_once(q, n, batch_end(q, began), &res);
 		keep_reason(q, out, &res);
 		if (out == OTR_PUSH_RETRY)
 			pause = pause_after(q, &bo, &res);
@@ -306,6 +320,11 @@ void otr_queue_push(struct otr_queue *q, struct otr_span *sp)
 	pthread_mutex_unlock(&q->lock);
 }
 
+bool otr_queue_takes_unsampled(const struct otr_queue *q)
+{
+	return q->ops->takes_unsampled;
+}
+
 static void note_full(struct otr_queue *q)
 {
 	if (q->reported_full || q->count < q->cfg.queue_max || !q->stats.dropped)
@@ -323,6 +342,8 @@ void otr_queue_tick(struct otr_queue *q, otr_queue_notice_fn fn, void *arg)
 
 	pthread_mutex_lock(&q->lock);
 	note_full(q);
+	if (q->ops->notices)
+		q->ops->notices(q->state, &q->notices);
 	notices = q->notices;
 	memset(&q->notices, 0, sizeof(q->notices));
 	pthread_mutex_unlock(&q->lock);
@@ -355,6 +376,15 @@ static void queue_free(struct otr_queue **qp)
 	free(q->batch);
 	free(q->ring);
 	free(q);
+}
+
+/* What is opened in place of the row: the same behind a spool, if there is one. */
+static const struct otr_exporter_ops *ops_of(struct otr_export_spec *spec)
+{
+	if (!otr_spool_wanted(&spec->dest))
+		return spec->ops;
+	spec->dest.spooled = spec->ops;
+	return &otr_exporter_spooled;
 }
 
 static struct otr_queue *queue_new(const struct otr_exporter_ops *ops, const char *origin)
@@ -396,10 +426,9 @@ static int start(struct otr_queue *q)
 	return rc;
 }
 
-static int open_queue(struct otr_queue **out, const struct otr_export_spec *spec,
-		      struct otr_err *err)
+static int open_queue(struct otr_queue **out, struct otr_export_spec *spec, struct otr_err *err)
 {
-	OTR_AUTO(queue_free) struct otr_queue *q = queue_new(spec->ops, spec->dest.origin);
+	OTR_AUTO(queue_free) struct otr_queue *q = queue_new(ops_of(spec), spec->dest.origin);
 	int rc;
 
 	if (!q) {
@@ -443,5 +472,7 @@ void otr_queue_close(struct otr_queue **qp, uint64_t deadline_ns)
 	pthread_mutex_unlock(&q->lock);
 
 	pthread_join(q->thread, NULL);
+	if (q->ops->closing)
+		q->ops->closing(q->state, deadline_ns);
 	q->ops->close(q->state);
 }

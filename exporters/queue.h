@@ -12,6 +12,7 @@
  * dropped and counted.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ int otr_queue_open(struct otr_queue **out, const char *text, const char *origin,
 /* Adds a span, of which it takes a reference. Never blocks: if the queue is full, the span is
  * dropped and counted. */
 void otr_queue_push(struct otr_queue *q, struct otr_span *sp);
+
+/* True if the spans of traces that are not sampled are pushed, too. */
+bool otr_queue_takes_unsampled(const struct otr_queue *q);
 
 /* Passes the notices that came since the last call to `fn`. */
 void otr_queue_tick(struct otr_queue *q, otr_queue_notice_fn fn, void *arg);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sink.c - the export queues as a row of the table of sinks (agent/sink/sink.h): one queue for each
- * --export. Only traces that are kept are sent.
+ * --export. Only traces that are kept are sent; an exporter that counts gets those that are not
+ * sampled, too.
  */
 
 #include "agent/sink/sink.h"
@@ -23,7 +24,8 @@
 struct export
 {
 	struct otr_queue *queues[EXPORTS_MAX];
-	uint64_t room[EXPORTS_MAX]; /* with `blocking`: spans that each is sure to take */
+	bool unsampled[EXPORTS_MAX]; /* takes those, too */
+	uint64_t room[EXPORTS_MAX];  /* with `blocking`: spans that each is sure to take */
 	size_t n_queues;
 	bool blocking;
 	void (*notice)(void *arg, const char *text);
@@ -74,6 +76,7 @@ static int open_queues(struct export *ex, const struct otr_settings *settings, s
 		rc = otr_queue_open(&ex->queues[ex->n_queues], *url, settings->exports_from, err);
 		if (rc)
 			return rc;
+		ex->unsampled[ex->n_queues] = otr_queue_takes_unsampled(ex->queues[ex->n_queues]);
 		ex->n_queues++;
 	}
 	return 0;
@@ -83,7 +86,9 @@ static void span(void *sink, struct otr_span *sp, enum otr_outcome outcome)
 {
 	struct export *ex = sink;
 
-	for (size_t i = 0; outcome == OTR_TRACE_KEPT && i < ex->n_queues; i++) {
+	for (size_t i = 0; outcome != OTR_TRACE_IGNORED && i < ex->n_queues; i++) {
+		if (outcome == OTR_TRACE_UNSAMPLED && !ex->unsampled[i])
+			continue;
 		if (ex->blocking && !ex->room[i])
 			ex->room[i] = wait_for_room(ex, ex->queues[i]);
 		ex->room[i] -= ex->room[i] > 0;

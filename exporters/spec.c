@@ -60,9 +60,6 @@ static void no_exporter(const struct otr_destination *dest, struct otr_err *err)
 	otr_err_set(err, "export to %.*s (from %s): no exporter for that",
 		    OTR_SLICE_ARG(shown_part(dest->url)), dest->origin);
 	otr_err_hint(err, "right: a URL that begins with %.*s", OTR_SLICE_ARG(otr_buf_view(&list)));
-	if (!strncasecmp(dest->url, "grpc", 4))
-		otr_err_hint(err, "try  http://HOST:4318, the port for "
-				  "OTLP over HTTP of the same Collector");
 }
 
 /* ",header=K:V, ,timeout=D" of the exporter. */
@@ -141,7 +138,8 @@ static const char *without_name(const char *url)
 
 static int copy(struct otr_export_spec *spec, struct otr_err *err)
 {
-	spec->text = strdup(spec->dest.url);
+	if (!spec->text)
+		spec->text = strdup(spec->dest.url);
 	spec->settings = calloc(1, spec->ops->settings_size + 1);
 	if (spec->text && spec->settings)
 		return 0;
@@ -158,9 +156,13 @@ int otr_export_spec_read(struct otr_export_spec *spec, const char *text, const c
 	*spec = (struct otr_export_spec){.dest = {.url = text, .origin = origin}};
 	if (traces && !strcmp(origin, "OTEL_EXPORTER_OTLP_ENDPOINT"))
 		spec->dest = (struct otr_destination){.url = traces, .origin = traces_origin};
+	spec->text = otr_otlp_grpc_target(spec->dest.url, spec->dest.origin);
+	if (spec->text)
+		spec->dest.url = spec->text;
 	spec->ops = otr_exporter_of(spec->dest.url);
 	if (!spec->ops) {
 		no_exporter(&spec->dest, err);
+		otr_export_spec_fini(spec);
 		return -EINVAL;
 	}
 	rc = copy(spec, err);
@@ -172,6 +174,7 @@ int otr_export_spec_read(struct otr_export_spec *spec, const char *text, const c
 	}
 	spec->dest.url = without_name(spec->text);
 	spec->dest.settings = spec->settings;
+	spec->dest.options = spec->ops->options;
 	return 0;
 }
 

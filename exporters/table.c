@@ -3,10 +3,13 @@
 
 #include "exporters/exporter.h"
 
-extern const struct otr_exporter_ops otr_exporter_otlp_http, otr_exporter_file;
+extern const struct otr_exporter_ops otr_exporter_otlp, otr_exporter_zipkin,
+	otr_exporter_prometheus, otr_exporter_file;
 
 const struct otr_exporter_ops *const otr_exporters[] = {
-	&otr_exporter_otlp_http,
+	&otr_exporter_otlp,
+	&otr_exporter_zipkin,
+	&otr_exporter_prometheus,
 	&otr_exporter_file,
 	NULL,
 };

@@ -13,14 +13,14 @@ set -euo pipefail
 # One package a word. PACKAGE=COMMAND: the package is not needed if there is the command.
 build="gcc libc6-dev make pkg-config clang libbpf-dev bpftool=/usr/sbin/bpftool libelf-dev
 	zlib1g-dev libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev uthash-dev
-	libxxhash-dev libcap-ng-dev libseccomp-dev libpcap-dev libyaml-dev"
+	libxxhash-dev libcap-ng-dev libseccomp-dev libpcap-dev libmicrohttpd-dev libyaml-dev"
 demo="nginx-light=nginx python3 gunicorn python3-flask python3-psycopg2 python3-requests
 	postgresql nodejs=node curl=curl"
-test="libcmocka-dev libpq-dev libssl-dev libgnutls28-dev libdbd-pg-perl ruby-pg bats shellcheck=shellcheck clang-format=clang-format universal-ctags mandoc=mandoc
+test="libcmocka-dev libnghttp2-dev nghttp2-client=nghttp nghttp2-server=nghttpd nghttp2-proxy=nghttpx python3-grpcio libpq-dev libssl-dev libgnutls28-dev libdbd-pg-perl ruby-pg bats shellcheck=shellcheck clang-format=clang-format universal-ctags mandoc=mandoc
 	bsdextrautils jq=jq git=git openssl=openssl wget=wget iproute2 nftables procps psmisc tmux=tmux
 	libclang-rt-14-dev valgrind=valgrind musl-tools=musl-gcc gdb=gdb python3-aiohttp python3-venv
-	mariadb-server mariadb-client python3-pymysql python3-mysqldb libdbd-mysql-perl redis-server=redis-server memcached=memcached libmemcached-tools python3-pymemcache python3-memcache python3-redis node-redis wrk=wrk
-	golang-go=go zsh=zsh fish=fish faketime=faketime
+	mariadb-server mariadb-client python3-pymysql python3-mysqldb libdbd-mysql-perl php8.2-fpm redis-server=redis-server memcached=memcached libmemcached-tools python3-pymemcache python3-memcache python3-redis node-redis wrk=wrk
+	golang-go=go maven=mvn python3-h2 zsh=zsh fish=fish faketime=faketime
 	gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross
 	strace=strace systemd=systemd-analyze debhelper dpkg-dev fakeroot lintian
 	tcpdump=tcpdump tshark=tshark qemu-system-x86=qemu-system-x86_64 busybox-static cpio=cpio xz-utils=xz libc6-i386 libjemalloc2"

@@ -17,6 +17,7 @@ if [ "${1:-}" = all ]; then
 	long=(tests/shim/*.bats)
 	suites=(cpython websockets node libuv curl git) # test suites of other projects
 	export TORTURE=50000
+	export OTRACE_BACKENDS=all # built, not skipped: tests/bats/export.bash
 fi
 
 passed=0 failed=0 skipped=0

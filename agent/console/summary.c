@@ -66,15 +66,31 @@ static const char *quantile(const struct otr_stat *row, double share, char out[O
 	return otr_units_duration(row->hist ? otr_hist_quantile(row->hist, share) : 0, out);
 }
 
+/* Columns of the table of services. Each is wide enough for a blank before its longest text. */
 struct widths {
 	unsigned int name;
-	int errors;
+	int count, rate, errors;
 };
 
-static struct widths measure(const struct otr_console *con, const struct otr_stats_table *t,
-			     size_t rows)
+static void rate_of(const struct otr_stat *row, uint64_t elapsed_ns, char out[OTR_UNITS])
 {
-	struct widths w = {10, 8};
+	double s = (double)elapsed_ns / 1e9;
+
+	snprintf(out, OTR_UNITS, "%.1f", s > 0 ? (double)row->count / s : 0);
+}
+
+static void widen(int *width, const char *text, int blanks)
+{
+	int n = (int)strlen(text) + blanks;
+
+	if (n > *width)
+		*width = n;
+}
+
+static struct widths measure(const struct otr_console *con, const struct otr_stats_table *t,
+			     size_t rows, uint64_t elapsed_ns)
+{
+	struct widths w = {10, 7, 7, 8};
 	char text[OTR_UNITS * 2];
 	struct otr_slice name;
 
@@ -83,8 +99,10 @@ static struct widths measure(const struct otr_console *con, const struct otr_sta
 		if (otr_cells(name) > w.name)
 			w.name = otr_cells(name);
 		errors_of(&t->row[i], text);
-		if ((int)strlen(text) + 2 > w.errors)
-			w.errors = (int)strlen(text) + 2;
+		widen(&w.errors, text, 2);
+		widen(&w.count, otr_units_count(t->row[i].count, text), 1);
+		rate_of(&t->row[i], elapsed_ns, text);
+		widen(&w.rate, text, 1);
 	}
 	if (w.name > otr_console_style_room(&con->look, SERVICE_MAX))
 		w.name = SERVICE_MAX;
@@ -96,8 +114,7 @@ static void service(struct otr_console *con, const struct otr_summary *sum,
 {
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = {0};
 	OTR_AUTO(otr_buf_fini) struct otr_buf name = {0};
-	double s = (double)sum->elapsed_ns / 1e9;
-	char errors[OTR_UNITS * 2], count[OTR_UNITS];
+	char errors[OTR_UNITS * 2], count[OTR_UNITS], rate[OTR_UNITS];
 	char p50[OTR_UNITS], p95[OTR_UNITS], p99[OTR_UNITS];
 	unsigned int col;
 
@@ -105,10 +122,10 @@ static void service(struct otr_console *con, const struct otr_summary *sum,
 	col = otr_cells_put(&text, otr_buf_view(&name), w->name, con->look.ascii);
 	otr_cells_blank(&text, w->name - col);
 	errors_of(row, errors);
-	otr_buf_printf(&text, "%7s%7.1f%*s%8s%8s%8s", otr_units_count(row->count, count),
-		       s > 0 ? (double)row->count / s : 0, w->errors, errors,
-		       quantile(row, 0.50, p50), quantile(row, 0.95, p95),
-		       quantile(row, 0.99, p99));
+	rate_of(row, sum->elapsed_ns, rate);
+	otr_buf_printf(&text, "%*s%*s%*s%8s%8s%8s", w->count, otr_units_count(row->count, count),
+		       w->rate, rate, w->errors, errors, quantile(row, 0.50, p50),
+		       quantile(row, 0.95, p95), quantile(row, 0.99, p99));
 	line(con, &text);
 }
 
@@ -122,9 +139,9 @@ static void services(struct otr_console *con, const struct otr_summary *sum)
 	if (!rows)
 		return;
 	otr_stats_sort(t, true);
-	w = measure(con, t, rows);
-	otr_buf_printf(&text, "%-*s%7s%7s%*s%8s%8s%8s", (int)w.name, "service", "req", "req/s",
-		       w.errors, "errors", "p50", "p95", "p99");
+	w = measure(con, t, rows, sum->elapsed_ns);
+	otr_buf_printf(&text, "%-*s%*s%*s%*s%8s%8s%8s", (int)w.name, "service", w.count, "req",
+		       w.rate, "req/s", w.errors, "errors", "p50", "p95", "p99");
 	line(con, &text);
 	for (size_t i = 0; i < rows; i++)
 		service(con, sum, &t->row[i], &w);

@@ -89,7 +89,7 @@ static void set_body_end(const struct otr_http1_head *head, struct otr_http1_dir
 static void set_request_end(struct otr_http1 *h, struct otr_http1_dir *d,
 			    const struct otr_http1_head *head, uint64_t *used, struct otr_msg *msg)
 {
-	pending_push(h, method_of(head->method));
+	pending_push(h, method_of(head->req.method));
 	set_body_end(head, d, false, used, msg);
 }
 
@@ -244,5 +244,5 @@ const struct otr_proto_ops otr_http1 = {
 	.sniff = sniff,
 	.parse = parse,
 	.resync = resync,
-	.describe = otr_http1_describe,
+	.describe = otr_http_describe,
 };

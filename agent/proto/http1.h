@@ -4,19 +4,12 @@
 
 /* http1.h - shared by the files of the HTTP/1 parser. Only they and tests include it. */
 
+#include "agent/proto/http.h"
 #include "agent/proto/proto.h"
 
-struct otr_attr_key;
-
-#define OTR_HTTP1_HEAD_MAX    65536 /* bytes; a longer head is refused */
-#define OTR_HTTP1_LINE_MAX    4096  /* bytes of the size and extensions of a chunk */
-#define OTR_HTTP1_TRACESTATES 8	    /* fields of one head: a tracestate may be split over several */
-#define OTR_HTTP1_METHOD_MAX  24
-#define OTR_HTTP1_PENDING     64 /* requests in flight whose method is kept */
-
-/* An attribute of messages that is in no convention: the host for which the first proxy was
- * asked. */
-#define OTR_HTTP1_FORWARDED_HOST OTR_SLICE("forwarded.host")
+#define OTR_HTTP1_HEAD_MAX 65536 /* bytes; a longer head is refused */
+#define OTR_HTTP1_LINE_MAX 4096	 /* bytes of the size and extensions of a chunk */
+#define OTR_HTTP1_PENDING  64	 /* requests in flight whose method is kept */
 
 enum otr_http1_phase {
 	OTR_HTTP1_HEAD,	   /* a head begins here */
@@ -58,25 +51,13 @@ enum otr_http1_framing {
 	OTR_HTTP1_UNCLEAR, /* lengths contradict each other */
 };
 
-/* A head that was read. Slices alias the bytes it was read from. */
+/* A head that was read. */
 struct otr_http1_head {
 	bool response;
 	int32_t status;
-	struct otr_slice method;
-	struct otr_slice target; /* as sent */
-	struct otr_slice version;
 	enum otr_http1_framing framing;
 	uint64_t length;
-	struct otr_slice host;
-	struct otr_slice forwarded; /* RFC 7239, the first field */
-	struct otr_slice x_forwarded_for;
-	struct otr_slice x_forwarded_host;
-	struct otr_slice x_forwarded_proto;
-	struct otr_slice user_agent;
-	struct otr_slice traceparent;
-	struct otr_slice baggage;
-	uint8_t n_traceparent, n_tracestate;
-	struct otr_slice tracestate[OTR_HTTP1_TRACESTATES]; /* not cleared: `n_tracestate` counts */
+	struct otr_http_request req; /* of a response, only its version */
 };
 
 /* Could `in` be the beginning of a head? Looks at its first bytes only. */
@@ -124,25 +105,6 @@ enum otr_parse otr_http1_chunks(struct otr_http1_dir *d, struct otr_slice in, un
 /* Do the last bytes of a run end a chunked body? */
 enum otr_parse otr_http1_tail(struct otr_http1_dir *d, struct otr_slice in, uint64_t *used,
 			      struct otr_msg *msg);
-
-/* Does Host, `host` and `port`, contradict the address that the client is connected to? Then a
- * proxy passed on the Host of its own request, and Host does not name the server. */
-bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host, uint16_t port);
-
-/* Keys of the parts of a span that http1_describe.c remembers: what each depends on. `request`: the
- * serial of what is known for the key of the request, or 0. In http1_key.c. */
-void otr_http1_request_key(struct otr_attr_key *key, const struct otr_side *side,
-			   const struct otr_msg *req);
-void otr_http1_agent_key(struct otr_attr_key *key, const struct otr_msg *req);
-void otr_http1_target_key(struct otr_attr_key *key, uint64_t request, const struct otr_msg *req,
-			  const struct otr_msg *rsp);
-
-/* Sets network.peer.* and client.address of a server's span. In http1_peer.c. */
-void otr_http1_peer(const struct otr_side *side, const struct otr_msg *req,
-		    struct otr_span_builder *sb);
-
-int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
-		       const struct otr_msg *rsp, struct otr_span_builder *sb);
 
 extern const struct otr_proto_ops otr_http1;
 

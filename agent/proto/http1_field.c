@@ -51,20 +51,20 @@ static void read_coding(struct otr_http1_head *head, struct otr_slice value)
 
 static void read_traceparent(struct otr_http1_head *head, struct otr_slice value)
 {
-	if (head->n_traceparent < 2)
-		head->n_traceparent++;
-	head->traceparent = value;
+	if (head->req.n_traceparent < 2)
+		head->req.n_traceparent++;
+	head->req.traceparent = value;
 }
 
 static void read_tracestate(struct otr_http1_head *head, struct otr_slice value)
 {
-	if (value.len && head->n_tracestate < OTR_HTTP1_TRACESTATES)
-		head->tracestate[head->n_tracestate++] = value;
+	if (value.len && head->req.n_tracestate < OTR_HTTP_TRACESTATES)
+		head->req.tracestate[head->req.n_tracestate++] = value;
 }
 
-#define TEXT(member, text)                                                              \
-	{                                                                               \
-		{text, sizeof(text) - 1}, offsetof(struct otr_http1_head, member), NULL \
+#define TEXT(member, text)                                                                  \
+	{                                                                                   \
+		{text, sizeof(text) - 1}, offsetof(struct otr_http1_head, req.member), NULL \
 	}
 
 /* By their first letters. */

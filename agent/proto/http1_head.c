@@ -17,12 +17,9 @@
 #include "agent/base/eight.h"
 #include "agent/base/find_byte.h"
 #include "agent/base/own.h"
-#include "agent/proto/msg.h"
-#include "agent/proto/trace_context.h"
 
-#define METHOD_MAX     OTR_HTTP1_METHOD_MAX
-#define TRACESTATE_MAX 4096 /* bytes; 512 must be passed on, at least */
-#define FIRST_MIN      13   /* "HTTP/1.1 200" and its line end */
+#define METHOD_MAX OTR_HTTP_METHOD_MAX
+#define FIRST_MIN  13 /* "HTTP/1.1 200" and its line end */
 
 /* The methods of RFC 9110, and those of its extensions (WebDAV and others) that are in use. */
 static const char *const methods[] = {
@@ -211,7 +208,7 @@ static bool read_status_line(struct otr_http1_head *head, struct otr_slice line)
 	if (!status_begins(line) || (line.len > 12 && line.data[12] != ' '))
 		return false;
 	head->response = true;
-	head->version = otr_slice_sub(line, 5, 3);
+	head->req.version = otr_slice_sub(line, 5, 3);
 	head->status =
 		(line.data[9] - '0') * 100 + (line.data[10] - '0') * 10 + (line.data[11] - '0');
 	return true;
@@ -238,26 +235,26 @@ static bool read_request_line(struct otr_http1_head *head, struct otr_slice line
 {
 	struct otr_slice rest;
 
-	head->method = cut ? known_method(line) : take_token(line);
-	if (!head->method.len || head->method.len > METHOD_MAX || head->method.len >= line.len ||
-	    line.data[head->method.len] != ' ')
+	head->req.method = cut ? known_method(line) : take_token(line);
+	if (!head->req.method.len || head->req.method.len > METHOD_MAX ||
+	    head->req.method.len >= line.len || line.data[head->req.method.len] != ' ')
 		return false;
-	rest = otr_slice_sub(line, head->method.len + 1, line.len);
+	rest = otr_slice_sub(line, head->req.method.len + 1, line.len);
 	if (cut) {
-		head->target = whole_part(rest);
-		return is_printable(rest) && target_begins(head->method, rest);
+		head->req.target = whole_part(rest);
+		return is_printable(rest) && target_begins(head->req.method, rest);
 	}
 	if (!ends_with_version(line) || !is_printable(line) || rest.len < 9)
 		return false;
-	head->version = otr_slice_sub(rest, rest.len - 3, 3);
-	head->target = trim(otr_slice_sub(rest, 0, rest.len - 9));
-	return head->target.len > 0;
+	head->req.version = otr_slice_sub(rest, rest.len - 3, 3);
+	head->req.target = trim(otr_slice_sub(rest, 0, rest.len - 9));
+	return head->req.target.len > 0;
 }
 
 /* Reads the first line of a head. `cut`: it is not whole. */
 static bool read_first_line(struct otr_http1_head *head, struct otr_slice line, bool cut)
 {
-	memset(head, 0, offsetof(struct otr_http1_head, tracestate));
+	memset(head, 0, offsetof(struct otr_http1_head, req.tracestate));
 	return read_status_line(head, line) || read_request_line(head, line, cut);
 }
 
@@ -306,107 +303,11 @@ size_t otr_http1_head_take(struct otr_http1_head *head, struct otr_slice in)
 	return 0;
 }
 
-/* Returns the first element of a list, for X-Forwarded-*. */
-static struct otr_slice first_of(struct otr_slice list)
-{
-	const char *comma = list.len ? memchr(list.data, ',', list.len) : NULL;
-
-	if (comma)
-		list.len = (size_t)(comma - list.data);
-	return trim(list);
-}
-
-/* Returns the value of `name` in the first element of a Forwarded field. */
-static struct otr_slice forwarded(struct otr_slice list, struct otr_slice name)
-{
-	struct otr_slice pair, value;
-	const char *semi;
-
-	for (list = first_of(list); list.len; list = otr_slice_sub(list, pair.len + 1, list.len)) {
-		semi = memchr(list.data, ';', list.len);
-		pair = list;
-		if (semi)
-			pair.len = (size_t)(semi - list.data);
-		value = trim(pair);
-		if (value.len <= name.len || value.data[name.len] != '=' ||
-		    !otr_slice_eq_nocase(otr_slice_sub(value, 0, name.len), name))
-			continue;
-		value = otr_slice_sub(value, name.len + 1, value.len);
-		if (value.len > 1 && value.data[0] == '"')
-			value = otr_slice_sub(value, 1, value.len - 2);
-		return value;
-	}
-	return OTR_SLICE_NONE;
-}
-
-static struct otr_slice first_nonempty(struct otr_slice a, struct otr_slice b)
-{
-	return a.len ? a : b;
-}
-
-/* Joins the fields of a tracestate. Only whole fields are taken, as members must not be cut (W3C
- * Trace Context, 3.3). The result lives until the next call in this thread. */
-static struct otr_slice tracestate(const struct otr_http1_head *head)
-{
-	static _Thread_local char all[TRACESTATE_MAX];
-	struct otr_slice one;
-	size_t len = 0;
-
-	if (!head->n_tracestate)
-		return OTR_SLICE_NONE;
-	if (head->n_tracestate == 1)
-		return head->tracestate[0];
-	for (uint8_t i = 0; i < head->n_tracestate; i++) {
-		one = head->tracestate[i];
-		if (len + 1 + one.len > sizeof(all))
-			break;
-		if (len)
-			all[len++] = ',';
-		memcpy(all + len, one.data, one.len);
-		len += one.len;
-	}
-	return (struct otr_slice){all, len};
-}
-
-/* Adds what proxies say of the first request: Forwarded, else X-Forwarded-*. */
-static void add_forwarded(const struct otr_http1_head *head, struct otr_msg *msg)
-{
-	const struct otr_slice list = head->forwarded;
-
-	otr_msg_add_custom(msg, OTR_HTTP1_FORWARDED_HOST,
-			   first_nonempty(forwarded(list, OTR_SLICE("host")),
-					  first_of(head->x_forwarded_host)));
-	otr_msg_add_text(msg, OTR_KEY_URL_SCHEME,
-			 first_nonempty(forwarded(list, OTR_SLICE("proto")),
-					first_of(head->x_forwarded_proto)));
-	otr_msg_add_text(
-		msg, OTR_KEY_CLIENT_ADDRESS,
-		first_nonempty(forwarded(list, OTR_SLICE("for")), first_of(head->x_forwarded_for)));
-}
-
-static void emit_request(const struct otr_http1_head *head, struct otr_msg *msg)
-{
-	msg->op = head->method;
-	msg->target = head->target;
-	otr_msg_add_text(msg, OTR_KEY_SERVER_ADDRESS, head->host);
-	if (head->forwarded.len || head->x_forwarded_host.len || head->x_forwarded_proto.len ||
-	    head->x_forwarded_for.len)
-		add_forwarded(head, msg);
-	otr_msg_add_text(msg, OTR_KEY_USER_AGENT_ORIGINAL, head->user_agent);
-	msg->baggage = head->baggage;
-	if (head->n_traceparent == 1 && otr_traceparent_valid(head->traceparent)) {
-		msg->trace_ctx = head->traceparent;
-		msg->trace_state = tracestate(head);
-	}
-}
-
 void otr_http1_head_fill(const struct otr_http1_head *head, struct otr_msg *msg)
 {
 	msg->kind = head->response ? OTR_MSG_RESPONSE : OTR_MSG_REQUEST;
 	msg->status = head->status;
 	msg->failed = head->status >= 500;
-	if (head->response)
-		return;
-	otr_msg_add_text(msg, OTR_KEY_NETWORK_PROTOCOL_VERSION, head->version);
-	emit_request(head, msg);
+	if (!head->response)
+		otr_http_request_fill(&head->req, msg);
 }

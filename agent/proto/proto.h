@@ -34,13 +34,16 @@ enum otr_parse {
 			   * no parser does, the connection is muted */
 };
 
-/* Set in `flags` of parse(). With any of them the answer is never MORE. */
+/* Set in `flags` of parse(). With any of them but ALONE the answer is never MORE. */
 
 /* Bytes behind `in` moved and were not copied: the answer is made of `in` alone. */
 #define OTR_IN_CUT 1u
 
 /* The stream ended behind `in`, which is not empty. The caller ends what is open. */
 #define OTR_IN_EOF 2u
+
+/* The request that `in` answers will not be read: it is no reason for MORE any more. */
+#define OTR_IN_ALONE 8u
 
 /* `in` is the last bytes, 8 at most, of a run whose middle was not copied. Only for
  * protocols with body_by_tail, and only while a message is open in this direction: one
@@ -66,11 +69,21 @@ enum otr_parse {
  * it, the end of the run (the other side speaks, the stream closes) ends it; a row
  * without its MSG is forgotten. Then, as after every hole, resync() is called
  * before the next parse(), and forgets what was open.
+ *
+ * In a protocol that is `multiplexed`, an answer may be open while others begin and end:
+ *
+ *	MSG 1     MSG 3     END 3     MSG 5     END 1
+ *	|---------|---------|---------|---------|-----|
+ *	`stream`  end STREAM          end STREAM
+ *
+ * Its end is OTR_END_STREAM, and an OTR_MSG_END with its `stream` ends it. Each request ends
+ * HERE, at the end of its head.
  */
 enum otr_end {
-	OTR_END_HERE,  /* behind *used bytes, which may pass in.len, even by far */
-	OTR_END_LATER, /* SKIPs follow in this direction; the last sets `over` */
-	OTR_END_RUN,   /* not known, as the head is cut: at the end of its run. The bytes to
+	OTR_END_HERE,	/* behind *used bytes, which may pass in.len, even by far */
+	OTR_END_LATER,	/* SKIPs follow in this direction; the last sets `over` */
+	OTR_END_STREAM, /* behind the OTR_MSG_END of its `stream`: `multiplexed` answers */
+	OTR_END_RUN,	/* not known, as the head is cut: at the end of its run. The bytes to
 		      * there belong to the message; resync() comes next */
 };
 
@@ -81,6 +94,8 @@ enum otr_msg_kind {
 	OTR_MSG_REQUEST,
 	OTR_MSG_RESPONSE,
 	OTR_MSG_ONEWAY, /* a request that gets no answer */
+	OTR_MSG_END,	/* ends the exchange of its `stream`, from either side, HERE. Its status,
+			 * if any, and its attributes belong to the answer, as trailers do */
 };
 
 #define OTR_MSG_ATTRS 16
@@ -96,6 +111,7 @@ struct otr_msg {
 	bool failed;		    /* the protocol itself reports an error */
 	bool partial;		    /* not copied to its end: some texts are cut or absent */
 	bool interim;		    /* RESPONSE: the final answer is to come (1xx) */
+	bool awaits;		    /* with MORE: the request that `in` answers was not read yet */
 	int32_t status;		    /* its status code; 0: it has none */
 	uint16_t skips;		    /* RESPONSE: requests behind its own that the server dropped */
 	uint64_t stream;	    /* pairs an answer with its request; 0: in order */
@@ -136,6 +152,10 @@ struct otr_proto_ops {
 
 	/* Answers come in order of `stream`: a request whose answer was passed over has lost it. */
 	bool in_order;
+
+	/* Many exchanges are under way at once, each with a `stream` of its own, by which answers
+	 * find their requests whatever was lost (see OTR_END_STREAM). */
+	bool multiplexed;
 
 	size_t state_size;	  /* bytes of per-connection state, zeroed; may be 0 */
 	enum otr_capture capture; /* how sources copy its connections */

@@ -35,6 +35,7 @@ struct otr_side {
 	uint32_t tgid;
 	uint64_t strand;
 	uint64_t start_ns;
+	uint64_t run_pos; /* with msg(): where the run begins in which that byte is; 0: not known */
 	const struct otr_cause *cause; /* of the first byte; NULL: not known */
 	const struct otr_proto_ops *proto;
 	const struct otr_proto_settings *settings; /* with describe(); NULL: the defaults */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* table.c - every protocol that is parsed, strictest sniff first. */
 
+#include "agent/proto/fastcgi.h"
 #include "agent/proto/http1.h"
+#include "agent/proto/http2.h"
 #include "agent/proto/memcached.h"
 #include "agent/proto/mysql.h"
 #include "agent/proto/pgsql.h"
@@ -12,6 +14,8 @@ const struct otr_proto_ops *const otr_protos[] = {
 	&otr_pgsql,
 	&otr_redis,
 	&otr_mysql,
+	&otr_fastcgi,
+	&otr_http2,
 	&otr_memcached,
 	&otr_http1,
 	NULL,

@@ -33,11 +33,12 @@ void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex, enu
 	otr_loss_of(cause, 1, res ? res->service : OTR_SLICE_NONE);
 }
 
-void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer)
+void otr_exchange_stream(struct otr_exchange *ex, bool streams)
 {
-	if (ex->answer == OTR_ANSWER_AWAITED)
-		DL_DELETE2(ex->wire->unanswered, ex, wait_prev, wait_next);
-	ex->answer = (uint8_t)answer;
+	if (streams)
+		DL_APPEND2(ex->wire->streaming, ex, wait_prev, wait_next);
+	else
+		DL_DELETE2(ex->wire->streaming, ex, wait_prev, wait_next);
 }
 
 bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange *ex)
@@ -51,6 +52,10 @@ bool otr_exchange_after_loss(const struct otr_stitch *st, const struct otr_excha
 {
 	const struct otr_loss_window *loss = &st->loss;
 
+	/* A connection is shed as a whole, with answers to requests that were not. */
+	if (ex->proto->multiplexed && (ex->error || ex->answer == OTR_ANSWER_MISSING) &&
+	    otr_exchange_paused(st, ex))
+		return true;
 	return (ex->error || ex->answer == OTR_ANSWER_MISSING) && loss->to_ns &&
 	       (!loss->tgid || loss->tgid == ex->tgid) && ex->start_ns <= loss->to_ns &&
 	       ex->end_ns + OTR_LOSS_WINDOW_NS >= loss->from_ns;

@@ -47,11 +47,12 @@ struct otr_stitch_strand {
 	struct otr_exchange *sent; /* by strand_prev, strand_next */
 };
 
-/* How many inbound exchanges a process has open. */
+/* The inbound exchanges that a process has open. */
 struct otr_inbound_open {
 	UT_hash_handle hh;
 	uint32_t tgid;
-	uint32_t open;
+	uint32_t open;		  /* how many */
+	struct otr_exchange *all; /* by inbound_prev, inbound_next, oldest first */
 };
 
 /* What identifies a TCP connection within one network namespace, as one end sees it. */
@@ -74,6 +75,7 @@ struct otr_wire {
 	struct otr_wire *peer;
 	struct otr_exchange *all;	 /* by wire_prev, wire_next, oldest first */
 	struct otr_exchange *unanswered; /* by wait_prev, wait_next, oldest first */
+	struct otr_exchange *streaming;	 /* likewise: answers that end with their OTR_MSG_END */
 	/* By layer and direction: the exchange whose message has begun and not ended. */
 	struct otr_exchange *now[OTR_LAYER_MAX][2];
 	bool closed;
@@ -123,6 +125,7 @@ enum otr_life {
 enum otr_answer {
 	OTR_ANSWER_NOT_DUE, /* a one-way request */
 	OTR_ANSWER_AWAITED, /* the exchange is in wire->unanswered */
+	OTR_ANSWER_STREAMS, /* its head came, others may come before its end: in wire->streaming */
 	OTR_ANSWER_BEGUN,   /* the head of the answer came */
 	OTR_ANSWER_ABSENT,  /* none is expected any more; that alone is no failure */
 	OTR_ANSWER_MISSING, /* the connection ended, or was never made: a failure */
@@ -138,19 +141,22 @@ struct otr_exchange {
 	struct otr_wire *wire;
 	struct otr_trace *trace;
 	struct otr_stitch_strand *of_strand; /* of a client's end; or NULL */
-	struct otr_inbound_open *inbound;    /* where it is counted while it is open; or NULL */
-	struct otr_exchange *parent;	     /* NULL: none, or it was freed */
-	uint32_t n_kids;		     /* exchanges whose `parent` this is */
-	struct otr_exchange *peer;	     /* the same request at the other end; or NULL */
-	struct otr_named *by_header;	     /* in a table of named.c, by header.span_id; or NULL */
+	struct otr_inbound_open *inbound;    /* where it is listed while it is open; or NULL */
+	struct otr_exchange *inbound_prev, *inbound_next;
+	struct otr_exchange *parent;   /* NULL: none, or it was freed */
+	uint32_t n_kids;	       /* exchanges whose `parent` this is */
+	struct otr_exchange *peer;     /* the same request at the other end; or NULL */
+	struct otr_named *by_header;   /* in a table of named.c, by header.span_id; or NULL */
 	struct otr_named *by_given_id; /* in st->by_given_id, if its process gave it `span_id` */
 
 	struct otr_ref ref; /* first byte of the request; its direction is the role */
 	uint64_t end_pos;   /* where the request ends; 0: not known */
 	uint64_t stream;    /* as in struct otr_msg */
+	uint64_t run_pos;   /* as in struct otr_side */
 	uint64_t strand;
 	uint32_t tgid;
 	uint64_t start_ns, end_ns;
+	uint64_t hole_ns; /* multiplexed: when bytes were lost that may have ended it; or 0 */
 	uint64_t lingers_until_ns; /* once emitted: when it is freed */
 	const struct otr_proto_ops *proto;
 	struct otr_resource *resource; /* one reference; NULL: not known, or emitted */
@@ -166,6 +172,8 @@ struct otr_exchange {
 	bool has_header;     /* `header` was read */
 	bool same_host;	     /* see struct otr_side */
 	bool partial;	     /* the head of its request was not seen whole */
+	bool shares_wire;    /* others of its wire were open at the same time */
+	bool ends;	     /* its OTR_MSG_END came */
 	uint16_t reported_s; /* the age at which it was reported as open, last */
 	int error;	     /* errno that ended it, or 0 */
 
@@ -258,8 +266,20 @@ static inline bool otr_is_proved(uint8_t evidence)
 struct otr_stitch_strand *otr_stitch_strand_find(const struct otr_stitch *st, uint32_t tgid,
 						 uint64_t strand);
 
-/* Sets `ex->answer`, and takes `ex` off the list of its wire if it was AWAITED. */
-void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer);
+/* Puts `ex` into wire->streaming, or takes it out. */
+void otr_exchange_stream(struct otr_exchange *ex, bool streams);
+
+/* Sets `ex->answer`, and moves `ex` between the lists of its wire. */
+static inline void otr_exchange_answer(struct otr_exchange *ex, enum otr_answer answer)
+{
+	if (ex->answer == OTR_ANSWER_AWAITED)
+		DL_DELETE2(ex->wire->unanswered, ex, wait_prev, wait_next);
+	else if (ex->answer == OTR_ANSWER_STREAMS)
+		otr_exchange_stream(ex, false);
+	if (answer == OTR_ANSWER_STREAMS)
+		otr_exchange_stream(ex, true);
+	ex->answer = (uint8_t)answer;
+}
 
 /* Counts one loss, by the service of `ex`. */
 void otr_exchange_lost(struct otr_stitch *st, const struct otr_exchange *ex, enum otr_loss cause);

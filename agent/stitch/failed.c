@@ -159,6 +159,14 @@ static struct otr_exchange *make_exchange(struct otr_stitch *st, const struct ot
 	return ex;
 }
 
+static void find_parent(struct otr_stitch *st, struct otr_exchange *ex,
+			const struct otr_ev_failed *ev)
+{
+	const struct otr_asker by = {ev->hdr.tgid, ev->hdr.strand, ex->proto};
+
+	otr_parent_find(st, ex, &ev->cause, otr_parent_named(st, &ev->cause, &by));
+}
+
 static void hold_attempt(struct otr_stitch *st, const struct otr_ev_failed *ev,
 			 const struct otr_addr *remote)
 {
@@ -171,7 +179,7 @@ static void hold_attempt(struct otr_stitch *st, const struct otr_ev_failed *ev,
 		return;
 	otr_exchange_answer(ex, OTR_ANSWER_MISSING);
 	ex->error = ev->error == ECANCELED ? ETIMEDOUT : ev->error;
-	otr_parent_find(st, ex, &ev->cause, otr_parent_named(st, &ev->cause));
+	find_parent(st, ex, ev);
 	at = take_slot(st);
 	st->n_failed++;
 	*at = (struct otr_failed){
@@ -197,7 +205,7 @@ void otr_stitch_failed(struct otr_stitch *st, const struct otr_ev_failed *ev)
 	}
 	if (at->conn == ev->hdr.conn) {
 		if (!at->ex->evidence && !at->ex->n_links)
-			otr_parent_find(st, at->ex, &ev->cause, otr_parent_named(st, &ev->cause));
+			find_parent(st, at->ex, ev);
 		return;
 	}
 	at->last_ns = ev->hdr.time_ns;

@@ -14,6 +14,7 @@
 #include "agent/resource/resource.h"
 #include "agent/stitch/copy.h"
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/inbound.h"
 #include "agent/stitch/named.h"
 #include "agent/stitch/trace.h"
 #include "agent/stitch/unix_pair.h"
@@ -52,80 +53,20 @@ static void forget_strand(struct otr_stitch *st, struct otr_exchange *ex)
 	free(of);
 }
 
-#define IDLE_KEPT \
-	256 /* processes with no request open that stay in the table: the next comes soon */
-
-static struct otr_inbound_open *find_inbound(struct otr_stitch *st, uint32_t tgid)
+/* Where two others are open, both are marked already. */
+static void share_wire(struct otr_exchange *ex)
 {
-	struct otr_inbound_open *in = st->recent_inbound;
+	struct otr_exchange *others[] = {ex->wire->unanswered, ex->wire->streaming};
 
-	if (in && in->tgid == tgid)
-		return in;
-	HASH_FIND(hh, st->inbound_open, &tgid, sizeof(tgid), in);
-	if (in)
-		st->recent_inbound = in;
-	return in;
-}
-
-static struct otr_inbound_open *add_inbound(struct otr_stitch *st, uint32_t tgid)
-{
-	struct otr_inbound_open *in = calloc(1, sizeof(*in));
-
-	if (!in)
-		return NULL;
-	in->tgid = tgid;
-	HASH_ADD(hh, st->inbound_open, tgid, sizeof(in->tgid), in);
-	if (in->hh.tbl)
-		return in;
-	free(in);
-	return NULL;
-}
-
-static void drop_inbound(struct otr_stitch *st, struct otr_inbound_open *in)
-{
-	if (st->recent_inbound == in)
-		st->recent_inbound = NULL;
-	HASH_DEL(st->inbound_open, in);
-	free(in);
-}
-
-static void count_inbound(struct otr_stitch *st, struct otr_exchange *ex)
-{
-	struct otr_inbound_open *in = find_inbound(st, ex->tgid);
-
-	if (!in)
-		in = add_inbound(st, ex->tgid);
-	if (!in)
-		return;
-	in->open++;
-	ex->inbound = in;
-}
-
-static void uncount_inbound(struct otr_stitch *st, struct otr_exchange *ex)
-{
-	struct otr_inbound_open *in = OTR_TAKE(ex->inbound);
-
-	if (in && !--in->open && HASH_COUNT(st->inbound_open) > IDLE_KEPT)
-		drop_inbound(st, in);
-}
-
-void otr_life_fini(struct otr_stitch *st)
-{
-	struct otr_inbound_open *at, *next;
-
-	HASH_ITER(hh, st->inbound_open, at, next)
-		drop_inbound(st, at);
-}
-
-static bool has_inbound_open(struct otr_stitch *st, uint32_t tgid)
-{
-	const struct otr_inbound_open *in = find_inbound(st, tgid);
-
-	return in && in->open;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(others); i++)
+		if (others[i])
+			others[i]->shares_wire = ex->shares_wire = true;
 }
 
 static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
 {
+	if (ex->proto->multiplexed)
+		share_wire(ex);
 	DL_APPEND2(ex->wire->all, ex, wire_prev, wire_next);
 	DL_APPEND(st->live, ex);
 	if (ex->answer == OTR_ANSWER_AWAITED)
@@ -133,9 +74,9 @@ static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
 	st->n++;
 	st->stats.open++;
 	if (otr_is_server(ex)) {
-		count_inbound(st, ex);
+		otr_inbound_add(st, ex);
 	} else {
-		ex->may_be_orphan = has_inbound_open(st, ex->tgid);
+		ex->may_be_orphan = otr_inbound_count(st, ex->tgid) > 0;
 		remember_strand(st, ex);
 	}
 }
@@ -162,6 +103,7 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wi
 	ex->proto = side->proto;
 	ex->resource = side->resource ? otr_resource_ref(side->resource) : NULL;
 	ex->stream = msg->stream;
+	ex->run_pos = side->run_pos;
 	ex->answer = msg->kind == OTR_MSG_ONEWAY ? OTR_ANSWER_NOT_DUE : OTR_ANSWER_AWAITED;
 	ex->req = req;
 	ex->partial = req->partial;
@@ -223,7 +165,7 @@ void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex)
 	forget_holders(st, ex);
 	forget_strand(st, ex);
 	otr_named_remove(st, ex);
-	uncount_inbound(st, ex);
+	otr_inbound_remove(st, ex);
 	if (otr_is_open(ex))
 		st->stats.open--;
 	if (otr_is_emitted(ex))
@@ -251,11 +193,13 @@ void otr_exchange_end(struct otr_stitch *st, struct otr_exchange *ex, uint64_t e
 	/* Requests that it made since the pause were shed. */
 	if (ex->start_ns <= st->paused_ns)
 		ex->thinned = true;
-	uncount_inbound(st, ex);
+	otr_inbound_remove(st, ex);
 	st->stats.open--;
 	otr_unix_pair(st, ex);
 	if (ex->answer == OTR_ANSWER_AWAITED)
 		otr_exchange_answer(ex, OTR_ANSWER_ABSENT);
+	else if (ex->answer == OTR_ANSWER_STREAMS)
+		otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
 	otr_trace_over(st, ex);
 }
 

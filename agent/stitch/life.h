@@ -31,9 +31,6 @@ void otr_exchange_end_cut(struct otr_stitch *st, struct otr_exchange *ex, uint64
  * the oldest one, which is emitted as it stands and counted as lost. */
 void otr_exchange_evict(struct otr_stitch *st);
 
-/* Frees what is kept of processes without open requests, once all exchanges are freed. */
-void otr_life_fini(struct otr_stitch *st);
-
 /* Frees `ex`, and its trace and its closed wire if they hold no other exchange, and clears all that
  * points at `ex`. */
 void otr_exchange_free(struct otr_stitch *st, struct otr_exchange *ex);

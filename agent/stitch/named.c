@@ -14,6 +14,7 @@
 
 #include "agent/base/own.h"
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/inbound.h"
 
 /* Does a client's end carry its own id, or one that was passed on? */
 static bool is_own(const struct otr_exchange *ex)
@@ -90,7 +91,7 @@ struct otr_exchange *otr_named_reader(struct otr_stitch *st, const struct otr_ex
 {
 	struct otr_exchange *by = find(st->named_clients, ex->header.span_id);
 
-	return by && by->peer && can_pass_on(by->peer, ex) ? by->peer : NULL;
+	return by && by->peer && can_pass_on(by->peer, ex) ? by->peer : otr_inbound_reader(st, ex);
 }
 
 struct otr_exchange *otr_named_passed(struct otr_stitch *st, const struct otr_exchange *by)

@@ -15,8 +15,8 @@ struct otr_stitch;
  * otrace put there; a server's end may have. */
 struct otr_exchange *otr_named_mate(struct otr_stitch *st, const struct otr_exchange *ex);
 
-/* The request that the process of `ex` read with the very header that `ex` passes on, or NULL.
- * otrace made that id for this one request, so no other request has it. */
+/* The request that the process of `ex` read with the very header that `ex` passes on, or NULL: the
+ * one for which otrace made that id, else the only one that is open. */
 struct otr_exchange *otr_named_reader(struct otr_stitch *st, const struct otr_exchange *ex);
 
 /* The reverse: the request that passed on the header of the client's end `by`, and was seen

@@ -32,6 +32,7 @@
 #include "agent/stitch/edge.h"
 #include "agent/stitch/env_parent.h"
 #include "agent/stitch/exchange.h"
+#include "agent/stitch/inbound.h"
 #include "agent/stitch/named.h"
 #include "agent/stitch/peer.h"
 #include "agent/stitch/process.h"
@@ -54,10 +55,41 @@ static bool names_parent(const struct otr_cause *cause)
 	return cause && cause->evidence != OTR_EVIDENCE_NONE && cause->parent.conn;
 }
 
-/* See parent.h. */
-struct otr_exchange *otr_parent_named(struct otr_stitch *st, const struct otr_cause *cause)
+static bool is_goroutine(uint64_t strand)
 {
-	return names_parent(cause) ? otr_wire_exchange_at(st, &cause->parent) : NULL;
+	return strand >> 63;
+}
+
+/*
+ * Can evidence of what a strand works for be trusted for a request of process `tgid`? Always, if
+ * neither of the two connections is multiplexed. If one is, the sources know the connection that a
+ * strand works for, not the stream; they take its control frames for answers, and one strand may
+ * write the requests of others. So the parent has to be the only request that the process has
+ * open. Two cases are certain without that: a goroutine serves one stream (wire.c finds only a
+ * stream that was alone on its connection), and a connection was made for its first request.
+ */
+static bool is_certain(struct otr_stitch *st, const struct otr_exchange *parent,
+		       const struct otr_asker *by, uint8_t evidence)
+{
+	bool asks_mux = by->proto->multiplexed;
+
+	if (!asks_mux && !parent->proto->multiplexed)
+		return true;
+	if (otr_inbound_count(st, by->tgid) == (otr_is_open(parent) ? 1u : 0))
+		return true;
+	return asks_mux ? !parent->proto->multiplexed && evidence == OTR_EVIDENCE_BORN
+			: is_goroutine(by->strand);
+}
+
+/* See parent.h. */
+struct otr_exchange *otr_parent_named(struct otr_stitch *st, const struct otr_cause *cause,
+				      const struct otr_asker *by)
+{
+	struct otr_exchange *ex = NULL;
+
+	if (names_parent(cause))
+		ex = otr_wire_exchange_at(st, &cause->parent);
+	return ex && is_certain(st, ex, by, cause->evidence) ? ex : NULL;
 }
 
 /* Can an exchange of process `tgid` that begins at `start_ns` be made for `parent`? If that was
@@ -103,10 +135,10 @@ static bool was_injected(const struct otr_exchange *ex, const struct otr_cause *
  * nearer, the exchange by which its process read the same header. */
 static void find_by_header(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	struct otr_exchange *by = otr_root_named(st, &ex->header);
+	struct otr_exchange *by = otr_is_server(ex) ? NULL : otr_named_reader(st, ex);
 
-	if (!by && !otr_is_server(ex))
-		by = otr_named_reader(st, ex);
+	if (!by)
+		by = otr_root_named(st, &ex->header);
 	if (!by)
 		by = otr_given_id_find(st, ex->header.span_id);
 	if (!by || !otr_edge_set(st, ex, by, OTR_EVIDENCE_HEADER))
@@ -193,7 +225,10 @@ static void dispute(struct otr_stitch *st, struct otr_exchange *ex, struct otr_e
 /* A strand that waited for the strand of `ex` was woken, so `ex` was done for `parent`. */
 void otr_parent_late(struct otr_stitch *st, struct otr_exchange *ex, struct otr_exchange *parent)
 {
-	if (ex->parent == parent || parent->start_ns > ex->start_ns + CLOCKS_NS)
+	const struct otr_asker by = {.tgid = ex->tgid, .strand = ex->strand, .proto = ex->proto};
+
+	if (ex->parent == parent || parent->start_ns > ex->start_ns + CLOCKS_NS ||
+	    !is_certain(st, parent, &by, OTR_EVIDENCE_HANDOFF))
 		return;
 	if (otr_is_emitted(ex)) {
 		if (memcmp(ex->parent_id, parent->span_id, 8))

@@ -10,12 +10,22 @@
 struct otr_cause;
 struct otr_exchange;
 struct otr_msg;
+struct otr_proto_ops;
 struct otr_side;
 struct otr_stitch;
 struct otr_trace;
 
-/* The exchange that `cause` names, if it names any that is here; or NULL. */
-struct otr_exchange *otr_parent_named(struct otr_stitch *st, const struct otr_cause *cause);
+/* Who sends a request. */
+struct otr_asker {
+	uint32_t tgid;
+	uint64_t strand;
+	const struct otr_proto_ops *proto;
+};
+
+/* The exchange that `cause`, of a request that `by` sends, names, if it names any that is here, for
+ * certain; or NULL. */
+struct otr_exchange *otr_parent_named(struct otr_stitch *st, const struct otr_cause *cause,
+				      const struct otr_asker *by);
 
 /* The trace that the exchange of this request will be in, as side->cause names `named`; NULL: that
  * is not certain. */

@@ -21,6 +21,7 @@
 #include "agent/stitch/copy.h"
 #include "agent/stitch/exchange.h"
 #include "agent/stitch/failed.h"
+#include "agent/stitch/inbound.h"
 #include "agent/stitch/life.h"
 #include "agent/stitch/parent.h"
 #include "agent/stitch/peer.h"
@@ -66,7 +67,7 @@ void otr_stitch_free(struct otr_stitch **stp)
 		otr_wire_close(st, wire);
 		otr_wire_put(st, wire);
 	}
-	otr_life_fini(st);
+	otr_inbound_fini(st);
 	otr_process_fini(st);
 	otr_spares_fini(&st->old_exchanges);
 	otr_spares_fini(&st->old_traces);
@@ -133,13 +134,20 @@ void otr_stitch_conn(struct otr_stitch *st, const struct otr_ev_conn *conn)
 	get_wire(st, conn);
 }
 
+static inline struct otr_exchange *find_named(struct otr_stitch *st, const struct otr_side *side)
+{
+	const struct otr_asker by = {side->tgid, side->strand, side->proto};
+
+	return side->cause && side->cause->evidence ? otr_parent_named(st, side->cause, &by) : NULL;
+}
+
 static int take_request(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 			const struct otr_msg *msg)
 {
 	struct otr_exchange *ex, *named;
 
 	otr_exchange_evict(st);
-	named = otr_parent_named(st, side->cause);
+	named = find_named(st, side);
 	ex = otr_exchange_new(st, wire, side, msg, otr_parent_trace(named, side, msg));
 	if (!ex)
 		return -ENOMEM;
@@ -197,11 +205,63 @@ static int take_response(struct otr_stitch *st, struct otr_wire *wire, const str
 		return 0;
 	if (ex->proto->in_order)
 		end_passed_over(st, wire, side, msg->stream);
-	otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
-	wire->now[side->ref.layer][side->ref.dir] = ex;
+	if (msg->end == OTR_END_STREAM) {
+		otr_exchange_answer(ex, OTR_ANSWER_STREAMS);
+	} else {
+		otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
+		wire->now[side->ref.layer][side->ref.dir] = ex;
+	}
 	end_skipped(st, wire, side, msg);
+	ex->hole_ns = 0;
 	ex->rsp = otr_msg_copy(&st->messages, msg);
 	return ex->rsp ? 0 : -ENOMEM;
+}
+
+/* The exchange that is under way and has this number, or NULL. */
+static struct otr_exchange *by_stream(const struct otr_wire *wire, uint8_t layer, uint64_t stream)
+{
+	struct otr_exchange *ex;
+
+	DL_FOREACH2(wire->streaming, ex, wait_next)
+		if (ex->stream == stream && ex->ref.layer == layer)
+			return ex;
+	DL_FOREACH2(wire->unanswered, ex, wait_next)
+		if (ex->stream == stream && ex->ref.layer == layer)
+			return ex;
+	return NULL;
+}
+
+/* Adds what the end of an exchange tells to its answer. */
+static int add_to_answer(struct otr_stitch *st, struct otr_exchange *ex, const struct otr_msg *msg)
+{
+	struct otr_msg *old = ex->rsp, all;
+
+	if (old && !msg->n_attrs && !msg->failed)
+		return 0; /* nothing is new */
+	all = *msg;
+	for (uint8_t i = 0; old && i < old->n_attrs && all.n_attrs < OTR_MSG_ATTRS; i++)
+		all.attrs[all.n_attrs++] = old->attrs[i];
+	if (old) {
+		all.status = all.status ? all.status : old->status;
+		all.failed |= old->failed;
+	}
+	ex->rsp = otr_msg_copy(&st->messages, &all);
+	otr_pool_put(&st->messages, old);
+	return ex->rsp ? 0 : -ENOMEM;
+}
+
+static int take_end(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
+		    const struct otr_msg *msg)
+{
+	struct otr_exchange *ex = by_stream(wire, side->ref.layer, msg->stream);
+
+	wire->now[side->ref.layer][side->ref.dir] = ex;
+	if (!ex)
+		return 0;
+	ex->ends = true;
+	ex->hole_ns = 0;
+	otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
+	return add_to_answer(st, ex, msg);
 }
 
 int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const struct otr_msg *msg)
@@ -215,6 +275,8 @@ int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const str
 		rc = -ENOMEM;
 	else if (msg->kind == OTR_MSG_RESPONSE)
 		rc = take_response(st, wire, side, msg);
+	else if (msg->kind == OTR_MSG_END)
+		rc = take_end(st, wire, side, msg);
 	else
 		rc = take_request(st, wire, side, msg);
 	if (rc)
@@ -240,7 +302,7 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref, uint64_t 
 	if (!ex)
 		return;
 	wire->now[ref->layer][ref->dir] = NULL;
-	if (ex->ref.dir == ref->dir) {
+	if (ex->ref.dir == ref->dir && !ex->ends) {
 		end_request(st, ex, end_pos, until_ns);
 		return;
 	}
@@ -249,18 +311,31 @@ void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref, uint64_t 
 	otr_exchange_end(st, ex, until_ns);
 }
 
+/* Of a multiplexed connection an answer that comes says which it is. One that does not come was
+ * among what is lost. */
+static void lose_answer(struct otr_stitch *st, struct otr_exchange *ex, uint64_t now_ns)
+{
+	if (!ex->proto->multiplexed)
+		otr_exchange_end_cut(st, ex, now_ns);
+	else if (!ex->hole_ns)
+		ex->hole_ns = now_ns;
+}
+
 void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
 			   uint64_t now_ns)
 {
 	struct otr_wire *wire = otr_wire_find(st, conn);
 	struct otr_exchange *ex, *tmp, *last;
 
-	if (!wire || !wire->unanswered)
+	if (!wire)
 		return;
-	last = but_last ? wire->unanswered->wait_prev : NULL;
+	DL_FOREACH2(wire->streaming, ex, wait_next)
+		if (ex->ref.layer == layer)
+			lose_answer(st, ex, now_ns);
+	last = but_last && wire->unanswered ? wire->unanswered->wait_prev : NULL;
 	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next)
 		if (ex->ref.layer == layer && ex != last)
-			otr_exchange_end_cut(st, ex, now_ns);
+			lose_answer(st, ex, now_ns);
 }
 
 int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
@@ -284,6 +359,12 @@ int otr_stitch_handoff(struct otr_stitch *st, const struct otr_ev_handoff *ev)
 static void end_unanswered(struct otr_stitch *st, struct otr_exchange *ex, int error,
 			   uint64_t now_ns)
 {
+	if (ex->hole_ns) {
+		otr_exchange_end_cut(st, ex, ex->hole_ns);
+		return;
+	}
+	if (!error && ex->answer == OTR_ANSWER_STREAMS)
+		error = ECONNRESET; /* its end is missing */
 	ex->cut = error == ECANCELED;
 	ex->error = ex->cut ? 0 : error;
 	otr_exchange_end(st, ex, now_ns);
@@ -312,15 +393,23 @@ static void free_lingering(struct otr_stitch *st)
 		otr_exchange_free(st, st->lingering);
 }
 
-/* Ends requests that have waited for an answer for too long. */
+/* Ends a request that has waited for its answer for too long, or whose answer was lost. */
+static void end_if_long(struct otr_stitch *st, struct otr_exchange *ex)
+{
+	if (ex->hole_ns && ex->hole_ns + st->cfg.together_ns < st->now_ns)
+		otr_exchange_end_cut(st, ex, ex->hole_ns);
+	else if (ex->answer != OTR_ANSWER_BEGUN && ex->answer != OTR_ANSWER_STREAMS &&
+		 ex->start_ns + st->cfg.answer_ns < st->now_ns)
+		otr_exchange_end_cut(st, ex, st->now_ns);
+}
+
 static void end_unanswered_long(struct otr_stitch *st)
 {
 	struct otr_exchange *ex, *tmp;
 
 	DL_FOREACH_SAFE(st->live, ex, tmp)
-		if (otr_is_open(ex) && ex->answer != OTR_ANSWER_BEGUN &&
-		    ex->start_ns + st->cfg.answer_ns < st->now_ns)
-			otr_exchange_end_cut(st, ex, st->now_ns);
+		if (otr_is_open(ex))
+			end_if_long(st, ex);
 }
 
 void otr_stitch_tick(struct otr_stitch *st, uint64_t now_ns)
@@ -352,7 +441,7 @@ void otr_stitch_flush(struct otr_stitch *st)
 	otr_failed_flush(st);
 	DL_FOREACH_SAFE(st->live, ex, tmp)
 		if (otr_is_open(ex))
-			otr_exchange_end_cut(st, ex, st->now_ns);
+			otr_exchange_end_cut(st, ex, ex->hole_ns ? ex->hole_ns : st->now_ns);
 	while (st->settled)
 		otr_trace_emit(st, st->settled);
 }

@@ -39,14 +39,15 @@ void otr_stitch_free(struct otr_stitch **stp);
 int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const struct otr_msg *msg);
 
 /* The message that began at `ref` is over: its last byte moved at `until_ns`, before `end_pos`.
- * Called once after each otr_stitch_msg(). From now on a reference into [ref, end_pos) means
+ * Called once after each otr_stitch_msg(), but not where the message has OTR_END_STREAM. From now on a reference into [ref, end_pos) means
  * this message. `error`: errno that ended it, or 0; `cut`: bytes were lost, so the end is not
  * known. */
 void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref, uint64_t end_pos,
 		     uint64_t until_ns, int error, bool cut);
 
-/* Records of this layer of `conn` were lost: the requests that are not answered end, cut.
- * `but_last`: all but the one that was asked last. */
+/* Records of this layer of `conn` were lost: the requests that are not answered end, cut; of a
+ * multiplexed connection, only if no answer comes. `but_last`: all but the one that was asked
+ * last. */
 void otr_stitch_after_loss(struct otr_stitch *st, uint64_t conn, uint8_t layer, bool but_last,
 			   uint64_t now_ns);
 

@@ -281,6 +281,24 @@ struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex)
 	return at_same_place(peer, ex);
 }
 
+/* The exchange whose request was read in the run that begins at `pos`, if no other of the
+ * connection was open at the same time. What the kernel and the library know of a multiplexed
+ * connection is that: the run for which a strand works, not the stream. */
+static struct otr_exchange *alone_in_run(const struct otr_wire *wire, const struct otr_ref *ref)
+{
+	struct otr_exchange *ex = wire->all->wire_prev;
+	int32_t apart;
+
+	for (; ex; ex = ex == wire->all ? NULL : ex->wire_prev) {
+		if (ex->ref.layer != ref->layer || ex->ref.dir != ref->dir)
+			continue;
+		apart = (int32_t)((uint32_t)ex->run_pos - (uint32_t)ref->pos);
+		if (apart <= 0)
+			return apart || ex->shares_wire ? NULL : ex;
+	}
+	return NULL;
+}
+
 /* Is the byte `pos`, which is not before `ex`, in its request? */
 static bool holds(const struct otr_exchange *ex, uint64_t pos)
 {
@@ -289,17 +307,36 @@ static bool holds(const struct otr_exchange *ex, uint64_t pos)
 	return !ex->end_pos || from < ex->end_pos - ex->ref.pos;
 }
 
+static bool is_of_run(const struct otr_exchange *ex, uint64_t pos)
+{
+	return otr_is_open(ex) && (uint32_t)ex->run_pos == (uint32_t)pos;
+}
+
+/* The exchange that holds the byte at which a run begins. If that byte belongs to the end of a
+ * request that is answered already (FastCGI's empty STDIN comes so), whoever has read the run works
+ * for the request that follows in it, `next`. */
+static struct otr_exchange *in_run(struct otr_exchange *ex, struct otr_exchange *next, uint64_t pos)
+{
+	if (next && !otr_is_open(ex) && (uint32_t)ex->ref.pos != (uint32_t)pos)
+		return next;
+	return holds(ex, pos) ? ex : NULL;
+}
+
 struct otr_exchange *otr_wire_exchange_at(struct otr_stitch *st, const struct otr_ref *ref)
 {
 	struct otr_wire *wire = otr_wire_find(st, ref->conn);
 	struct otr_exchange *ex = wire && wire->all ? wire->all->wire_prev : NULL;
+	struct otr_exchange *next = NULL;
 
 	/* From the newest back to the first one that begins at or before the byte. */
 	for (; ex; ex = ex == wire->all ? NULL : ex->wire_prev) {
 		if (ex->ref.layer != ref->layer || ex->ref.dir != ref->dir)
 			continue;
+		if (ex->proto->multiplexed)
+			return alone_in_run(wire, ref);
 		if ((int32_t)((uint32_t)ref->pos - (uint32_t)ex->ref.pos) >= 0)
-			return holds(ex, ref->pos) ? ex : NULL;
+			return in_run(ex, next, ref->pos);
+		next = is_of_run(ex, ref->pos) ? ex : NULL;
 	}
 	return NULL;
 }

@@ -132,7 +132,9 @@ static void after_pause(struct otr_flow *fl, const struct otr_ev_data *ev)
 		return;
 	restart_dir(fl, &fl->dirs[fl->asker]);
 	restart_dir(fl, &fl->dirs[!fl->asker]);
-	if (fl->after_loss || otr_conn_lossy(fl->conn))
+	if (fl->proto->multiplexed)
+		otr_conn_after_loss(fl->conn, fl, false, ev->hdr.time_ns);
+	else if (fl->after_loss || otr_conn_lossy(fl->conn))
 		otr_flow_set_after_loss(fl, false, ev->hdr.time_ns);
 	fl->unanswered = 0;
 }

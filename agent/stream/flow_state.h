@@ -81,4 +81,10 @@ static inline struct otr_dir_state *otr_dir_state_other(struct otr_flow *fl,
 	return &fl->dirs[!ds->dir];
 }
 
+/* Do the answers not say what they answer? Then each answers the oldest request. */
+static inline bool otr_flow_pairs_in_turn(const struct otr_flow *fl)
+{
+	return !fl->proto->in_order && !fl->proto->multiplexed;
+}
+
 #endif /* OTR_FLOW_STATE_H */

@@ -73,8 +73,10 @@ static void count_message(struct otr_flow *fl, enum otr_dir dir, const struct ot
 {
 	uint32_t answered = 1u + msg->skips;
 
-	fl->messages++;
 	fl->bad = 0;
+	if (msg->kind == OTR_MSG_END)
+		return;
+	fl->messages++;
 	if (msg->kind == OTR_MSG_RESPONSE)
 		learn_asker(fl, !dir, false);
 	else
@@ -90,6 +92,15 @@ void otr_flow_set_after_loss(struct otr_flow *fl, bool but_last, uint64_t time_n
 	fl->after_loss = true;
 	fl->unanswered = but_last && fl->unanswered ? 1 : 0;
 	otr_conn_after_loss(fl->conn, fl, but_last, time_ns);
+}
+
+/* See message.h. */
+void otr_flow_lost_some(struct otr_flow *fl, const struct otr_dir_state *ds, bool but_last)
+{
+	if (!fl->proto->multiplexed)
+		otr_flow_set_after_loss(fl, but_last, ds->hs.moved_ns);
+	else if (!fl->knows_asker || otr_dir_state_dir(ds) != fl->asker)
+		otr_conn_after_loss(fl->conn, fl, false, ds->hs.moved_ns);
 }
 
 /* The next answers may belong to requests that were not seen. */
@@ -114,12 +125,14 @@ void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct ot
 
 	if (fl->may_hide_requests && msg->kind != OTR_MSG_RESPONSE)
 		stop_pairing(fl, side.start_ns);
-	if (fl->after_loss && !fl->proto->in_order && msg->kind != OTR_MSG_RESPONSE &&
+	if (fl->after_loss && otr_flow_pairs_in_turn(fl) && msg->kind != OTR_MSG_RESPONSE &&
 	    ds->begin.first)
 		otr_flow_set_after_loss(fl, false, side.start_ns);
 	count_message(fl, otr_dir_state_dir(ds), msg);
 	side.role = (enum otr_role)facts->role;
-	ds->open = true;
+	if (ds->hs.run_pos <= ds->begin.pos)
+		side.run_pos = ds->hs.run_pos;
+	ds->open = msg->end != OTR_END_STREAM;
 	ds->open_pos = ds->begin.pos;
 	otr_conn_msg(fl->conn, &side, msg);
 	if (fl->may_hide_requests && !fl->unanswered)

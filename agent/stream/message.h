@@ -35,4 +35,9 @@ void otr_dir_state_watch(struct otr_flow *fl, struct otr_dir_state *ds, bool wan
  * now on `fl->after_loss` holds. */
 void otr_flow_set_after_loss(struct otr_flow *fl, bool but_last, uint64_t time_ns);
 
+/* Bytes of `ds` are missing, and messages may have been among them: requests that are not answered
+ * have lost their answers, as far as that direction can hold them; `but_last`: all but the last
+ * one, where answers come in turn. */
+void otr_flow_lost_some(struct otr_flow *fl, const struct otr_dir_state *ds, bool but_last);
+
 #endif /* OTR_STREAM_MESSAGE_H */

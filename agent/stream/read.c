@@ -88,7 +88,7 @@ static void take_bad(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_s
 	       fl->proto->resync(fl->state, otr_dir_state_dir(ds), otr_slice_sub(in, 1, in.len));
 	otr_half_stream_spend(&ds->hs, from < in.len ? from : in.len);
 	if (!fl->proto->in_order)
-		otr_flow_set_after_loss(fl, false, ds->hs.moved_ns);
+		otr_flow_lost_some(fl, ds, false);
 }
 
 static bool is_at_hole(const struct otr_dir_state *ds)
@@ -112,8 +112,8 @@ static bool takes_turns(const struct otr_flow *fl)
  */
 static inline bool wait_for_request(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	if (fl->knows_asker && fl->asker == OTR_DIR_IN)
-		return false;
+	if ((fl->knows_asker && fl->asker == OTR_DIR_IN) || fl->proto->multiplexed)
+		return false; /* a multiplexed protocol knows by itself: msg->awaits */
 	if (!fl->seen_open && !fl->messages)
 		return false;
 	if (takes_turns(fl) || !fl->knows_asker || otr_dir_state_dir(ds) == fl->asker ||
@@ -206,7 +206,7 @@ static void jump(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t to, boo
 	ds->wait_expired = false;
 	ds->wait_ns = 0;
 	if (after_loss)
-		otr_flow_set_after_loss(fl, knows_last(fl, ds), ds->hs.moved_ns);
+		otr_flow_lost_some(fl, ds, knows_last(fl, ds));
 }
 
 /* May the bytes up to `end`, the end of a run, that were not copied hold messages: requests
@@ -275,15 +275,19 @@ static bool across_gap(struct otr_flow *fl, struct otr_dir_state *ds, enum otr_f
 static unsigned int flags_of(const struct otr_flow *fl, const struct otr_dir_state *ds,
 			     enum otr_follow follow)
 {
+	unsigned int alone = 0;
+
+	if (fl->proto->multiplexed && (ds->wait_expired || ds->ended || fl->reads_waiting))
+		alone = OTR_IN_ALONE;
 	if (follow == OTR_FOLLOW_NOTHING)
-		return ds->ended ? OTR_IN_EOF : 0;
-	return follow == OTR_FOLLOW_GAP || is_lost(fl, ds) ? OTR_IN_CUT : 0;
+		return alone | (ds->ended ? OTR_IN_EOF : 0);
+	return alone | (follow == OTR_FOLLOW_GAP || is_lost(fl, ds) ? OTR_IN_CUT : 0);
 }
 
 /* After a loss, a message is trusted only at the beginning of a run. */
 static bool find_again(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_slice in)
 {
-	bool anywhere = !fl->after_loss || fl->proto->in_order;
+	bool anywhere = !fl->after_loss || !otr_flow_pairs_in_turn(fl);
 	size_t from;
 
 	if (!fl->proto->resync) {
@@ -335,7 +339,7 @@ static inline bool parse_one(struct otr_flow *fl, struct otr_dir_state *ds, stru
 	case OTR_PARSE_SKIP:
 		return true;
 	case OTR_PARSE_MORE:
-		if (follow == OTR_FOLLOW_HOLE)
+		if (follow == OTR_FOLLOW_HOLE || msg.awaits)
 			wait_for_bytes(fl, ds);
 		return false;
 	case OTR_PARSE_SWITCH:

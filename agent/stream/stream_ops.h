@@ -22,7 +22,8 @@ struct otr_stream_ops {
 	void (*msg)(void *arg, const struct otr_side *side, const struct otr_msg *msg);
 
 	/* The last byte of a message, the one before `end_pos`, moved at `until_ns`. Called
-	 * exactly once after each msg(), perhaps at once, in order within a direction. `error`:
+	 * exactly once after each msg() whose end is not OTR_END_STREAM, perhaps at once, in order
+	 * within a direction. `error`:
 	 * errno that ended the message, or 0; `cut`: bytes were lost, so the end is a guess
 	 * and must be marked so. */
 	void (*done)(void *arg, const struct otr_ref *ref, uint64_t end_pos, uint64_t until_ns,

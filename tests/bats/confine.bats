@@ -41,7 +41,7 @@ has_exactly() { # FILE MASK
 threads() { # PID MASK EXPORTERS
 	local task exporters=0
 	for task in /proc/"$1"/task/*; do
-		if [ "$(cat "$task/comm")" = otrace-export ]; then
+		if [[ $(cat "$task/comm") = @(otrace-export|MHD-single) ]]; then
 			has_exactly "$task/status" 0000000000000000
 			exporters=$((exporters + 1))
 		else
@@ -55,14 +55,14 @@ threads() { # PID MASK EXPORTERS
 	bg serve $PY "$APPS/httpd.py" "$port"
 	up "$port"
 	bg tracer "$OTRACE" agent --export "file:$dir/spans" --export http://127.0.0.1:9 \
-		--rule "port=$port"
+		--export "prometheus://127.0.0.1:$(free_port)" --rule "port=$port"
 	until_true 30 confined "$pid"
-	threads "$pid" "$(mask 40)" 2
+	threads "$pid" "$(mask 40)" 4 # the page of metrics has two
 	# The agent works with these rights: a request, a process that is adopted or listens later,
 	# its name from /proc.
 	curl -s "127.0.0.1:$port/first" >/dev/null
 	until_true 30 grep -q '/first' "$dir/spans"
-	threads "$pid" "$(mask 40)" 2
+	threads "$pid" "$(mask 40)" 4
 	kill -TERM "$pid"
 	ended "$pid"
 }

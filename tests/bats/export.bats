@@ -4,72 +4,7 @@
 # of the repository after `make`; the Collector and the witness are built once into $OTRACE_CACHE
 # (~/.cache/otrace), and skipped if they cannot be built.
 
-setup_file() {
-	export CACHE=${OTRACE_CACHE:-${HOME:-/var}/.cache/otrace}
-	make -s export-driver >&2
-}
-
-setup() {
-	here=tests/backends
-	dir=$(mktemp -d)
-	pids=()
-	unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
-	unset "${!OTEL_@}"
-}
-
-teardown() {
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-	rm -rf "$dir"
-}
-
-mock() { # PLAN..: starts the server, sets $url
-	python3 $here/otlp_mock.py "$dir" "$@" 3>&- &
-	pids+=($!)
-	for _ in $(seq 600); do [ -s "$dir/port" ] && break; sleep 0.05; done
-	url=http://127.0.0.1:$(cat "$dir/port")
-}
-
-drive() { # ARG..: runs the driver; its figures in $figures
-	run timeout 120 build/tests/backends/export_driver "$@"
-	echo "$output"
-	[ "$status" -eq 0 ]
-	figures=" ${lines[-1]} "
-}
-
-figure() { # NAME: of $figures
-	sed -n "s/.* $1=\([0-9]*\) .*/\1/p" <<<"$figures"
-}
-
-have() { # NAME=N..: among the figures
-	for want in "$@"; do
-		[[ $figures == *" $want "* ]] || { echo "no $want in $figures"; return 1; }
-	done
-}
-
-requests() { wc -l <"$dir/requests"; }
-
-header() { # N NAME: of a request
-	python3 -c '
-import json, sys
-print(json.loads(open(sys.argv[1]).readlines()[int(sys.argv[2])])["headers"].get(sys.argv[3], ""))
-' "$dir/requests" "$1" "$2"
-}
-
-seconds_between() { # N M: two requests, in tenths
-	python3 -c '
-import json, sys
-t = [json.loads(l)["time"] for l in open(sys.argv[1])]
-print(round((t[int(sys.argv[3])] - t[int(sys.argv[2])]) * 10))
-' "$dir/requests" "$1" "$2"
-}
-
-witness() { # FILE..: what the witness prints, in $output
-	$here/get-witness.sh "$CACHE" >"$dir/get" 2>&1 ||
-		skip "the witness cannot be fetched: $(tail -n 1 "$dir/get")"
-	run "$CACHE/venv/bin/python" $here/witness.py "$@"
-	echo "$output"
-	[ "$status" -eq 0 ]
-}
+load export
 
 @test "all spans arrive at a backend in batches, on one connection" {
 	mock ok
@@ -130,7 +65,6 @@ witness() { # FILE..: what the witness prints, in $output
 @test "with a very long Retry-After the batch waits, and is sent once more at the end" {
 	local asked
 	for asked in retry:18446744073709 retry:1000000000 date:9000000000; do
-		rm -f "$dir"/port "$dir"/requests "$dir"/*.body
 		mock "$asked" ok
 		drive "$url" until=2500
 		have waiting=100 delivered=100 refused=0 export=0
@@ -141,7 +75,6 @@ witness() { # FILE..: what the witness prints, in $output
 @test "with a Retry-After that is 0, over, or no number, the exporter's own pauses are used, which grow" {
 	local asked
 	for asked in retry:0 retry:-5 date:-1000 retry:99999999999999999999999; do
-		rm -f "$dir"/port "$dir"/requests "$dir"/*.body
 		mock "$asked" "$asked" "$asked" ok
 		drive "$url"
 		have delivered=100
@@ -245,16 +178,6 @@ witness() { # FILE..: what the witness prints, in $output
 	have delivered=100
 }
 
-tls_files() {
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca \
-		-keyout "$dir/ca.key" -out "$dir/ca.pem" 2>/dev/null
-	openssl req -newkey rsa:2048 -nodes -subj /CN=localhost \
-		-keyout "$dir/s.key" -out "$dir/s.csr" 2>/dev/null
-	openssl x509 -req -in "$dir/s.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" \
-		-CAcreateserial -days 2 -out "$dir/s.pem" \
-		-extfile <(echo subjectAltName=DNS:localhost,IP:127.0.0.1) 2>/dev/null
-}
-
 @test "passwords in a URL are sent, and are in no message" {
 	mock 400
 	drive "http://me:pa55@127.0.0.1:${url##*:}" linger=2000
@@ -264,7 +187,7 @@ tls_files() {
 }
 
 @test "a destination that is not valid is refused at once, with the right form" {
-	for bad in grpc://c:4317 http://c:4317 c:4318 http:// file: "file:$dir/no/x" \
+	for bad in grpc:c grpc://c,protocol=http/json c:4318 http:// file: "file:$dir/no/x" \
 		http://c,timeout=soon http://c,tiemout=1s file:a,b; do
 		run build/tests/backends/export_driver "$bad"
 		echo "$output"
@@ -300,20 +223,8 @@ tls_files() {
 }
 
 @test "a real Collector takes protobuf, JSON and the lines of the file" {
-	# The Go of Debian 12 is too old to build it: the test is skipped if there is no other.
-	go version | grep -qE 'go1\.(2[4-9]|[3-9][0-9])' || skip "no Go that can build the Collector"
-	nice -n 10 $here/get-otelcol.sh "$CACHE" >"$dir/get" 2>&1 ||
-		skip "the Collector cannot be built: $(tail -n 1 "$dir/get")"
-	OTELCOL_HTTP=$(python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	OTELCOL_OUT=$dir OTELCOL_HTTP=$OTELCOL_HTTP \
-		"$CACHE/otelcol" --config $here/conf/otelcol.yaml >"$dir/log" 2>&1 3>&- &
-	pids+=($!)
+	collector
 	url=http://127.0.0.1:$OTELCOL_HTTP
-	for _ in $(seq 600); do
-		curl -s -o "$dir/probe" "$url/" && break
-		sleep 0.1
-	done
 	drive "$url" spans=700
 	have delivered=700
 	OTEL_EXPORTER_OTLP_PROTOCOL=http/json drive "$url" spans=30
@@ -321,11 +232,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	drive "file:$dir/x.line" spans=20
 	curl -sf -H 'Content-Type: application/json' --data-binary "@$dir/x.line" \
 		"$url/v1/traces"
-	for _ in $(seq 200); do # 750, and 108 that are named by links
-		[ "$(grep -o '"spanId":"' "$dir/traces.jsonl" | wc -l)" -lt 858 ] || break
-		sleep 0.1
-	done
-	[ "$(grep -o '"spanId":"' "$dir/traces.jsonl" | wc -l)" -eq 858 ]
+	arrived 858 # 750, and 108 that are named by links
 	grep -q '"service.name","value":{"stringValue":"orders"}' "$dir/traces.jsonl"
 	grep -q '"otrace.parent.evidence","value":{"stringValue":"wire"}' "$dir/traces.jsonl"
 }

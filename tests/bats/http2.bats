@@ -107,9 +107,12 @@ all_of() {
 			curl -s --http2-prior-knowledge http://localhost:$clear/clear"
 		head -n 1 "$dir/text" | grep -q " $source\$"
 		printf 'hello /tls\nhello /clear\n' | cmp - "$dir/out"
-		spans 'len(P) == 1' 'len(S) == 4' 'len({s.trace for s in S + P}) == 1' \
-			'all(parent(s) for s in S)' 'all(parent(c) is P[0] for c in C)' \
-			'all(parent(v).name == v.name for v in V)'
+		spans 'len(P) == 1' 'len(S) == 8' 'len({s.trace for s in S + P}) == 1' \
+			'all(parent(c) is P[0] for c in C if c.service == "curl")' \
+			'all(parent(s).name == s.name for s in S if parent(s) is not P[0])' \
+			'[parent(c).service for c in C if c.service == "nginx"] == ["nginx"] * 2' \
+			'all(s.attr["network.protocol.version"] == "2" for s in S if s.service == "curl")' \
+			'{v.attr["url.scheme"] for v in V if v.service == "nginx"} == {"https", "http"}'
 	done
 }
 
@@ -124,9 +127,10 @@ all_of() {
 			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$midway) 2>/dev/null && break; sleep 0.05; done
 			for i in a b c; do curl -s http://127.0.0.1:$midway/\$i; done"
 		printf 'hello /%s\n' a b c | cmp - "$dir/out"
-		spans 'len(S) == 12' 'all(parent(s) for s in S)' \
+		spans 'len(S) == 18' 'all(parent(s) for s in S)' \
 			'all(parent(s).name == s.name for s in S if parent(s) is not P[0])' \
-			'[parent(s).service for s in C if s.service == "nginx"] == ["h2midway"] * 3'
+			'[parent(s).service for s in C if s.service == "nginx"] == ["nginx"] * 3' \
+			'[parent(s).service for s in V if s.service == "nginx"] == ["h2midway"] * 3'
 	done
 }
 
@@ -134,5 +138,101 @@ all_of() {
 	in_front
 	both_ways curl -s --http2 --cacert "$dir/cert.pem" "https://localhost:$front/a"
 	id=$(sed -n 's/^traceparent: 00-[0-9a-f]*-\([0-9a-f]*\)-01$/\1/p' "$dir/heads")
-	spans 'S == []' "[(p.service, p.span) for p in P] == [('curl', '$id')]"
+	spans "[(p.service, p.span) for p in P] == [('curl', '$id')]" \
+		'[(s.service, s.kind, parent(s)) for s in S] == [("curl", "client", P[0])]'
+}
+
+# A request of HTTP/2 by clients of different make, without TLS, to nghttpd with trailers.
+clients() { # PORT
+	cat <<-S
+		nghttpd --no-tls --trailer 'x-end: yes' -d $dir/www $1 & server=\$!
+		for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$1) 2>/dev/null && break; sleep 0.05; done
+		curl -s --http2-prior-knowledge http://127.0.0.1:$1/page?token=secret
+		nghttp -n -m 3 http://127.0.0.1:$1/page http://127.0.0.1:$1/none
+		nghttp -n --continuation -d $dir/www/page http://127.0.0.1:$1/page
+		kill \$server
+		wait
+	S
+}
+
+@test "nghttpd with curl and nghttp: each stream is one span at each end, by each source" {
+	mkdir -p "$dir/www"
+	printf 'a page\n' >"$dir/www/page"
+	clients "$port" >"$dir/all"
+	local source
+	for source in --no-shim --no-bpf ''; do
+		opts=(--no-live $source)
+		traced bash "$dir/all"
+		grep -q '^lost *nothing' "$dir/text"
+		run ! grep '^not seen' "$dir/text"
+		spans 'len(C) == len(V) == 8' 'all(v.parent in {c.span for c in C} for v in V)' \
+			'sorted(c.code for c in C) == [200] * 5 + [404] * 3' \
+			'all(parent(v).code == v.code and v.evidence == "wire" for v in V)' \
+			'all(s.attr["network.protocol.version"] == "2" for s in S)' \
+			'{s.name for s in S if s.code == 200} == {"GET /page", "POST /page"}' \
+			'all(c.error == (c.code == 404) for c in C)' 'not any(v.error for v in V)' \
+			'not any("otrace.cut" in s.attr for s in S)' \
+			'[c.attr["url.full"].partition("?")[2] for c in C if c.service == "curl"] == ["token=REDACTED"]'
+	done
+}
+
+@test "h2load with 50 streams at once on each of two connections: as many spans as requests" {
+	room_for_all
+	mkdir -p "$dir/www"
+	printf 'a page\n' >"$dir/www/page"
+	bg nghttpd nghttpd --no-tls -d "$dir/www" "$port"
+	up "$port"
+	attach "$pid"
+	h2load -n 2000 -c 2 -m 50 "http://127.0.0.1:$port/page" >"$dir/out"
+	detach
+	grep -q '2000 succeeded' "$dir/out"
+	grep -q '^lost *nothing' "$dir/text"
+	spans 'len(S) == 2000' 'all(v.kind == "server" and v.code == 200 and not v.error for v in V)'
+}
+
+@test "connections that were open before the attach are read; what they compressed before is unknown" {
+	mkdir -p "$dir/www"
+	printf 'a page\n' >"$dir/www/page"
+	bg nghttpd nghttpd --no-tls -d "$dir/www" "$port"
+	up "$port"
+	local server=$pid
+	bg node node "$APPS/h2wait.js" "$port" "$dir/go" /page
+	up "$port"
+	until_true 10 grep -q first "$dir/node.out"
+	attach "$server"
+	touch "$dir/go"
+	ended "$pid" || true
+	until_true 10 grep -q last "$dir/node.out"
+	detach
+	spans 'len(V) == 5' 'all(v.code == 200 and v.attr["otrace.cut"] == "head" for v in V)' \
+		'{v.name for v in V} == {"GET /page"}' 'not any("user_agent.original" in v.attr for v in V)'
+}
+
+@test "a client that gives up, a server that refuses: reset streams have their reasons" {
+	bg server node "$APPS/h2reset.js" "$port"
+	up "$port"
+	attach "$pid"
+	node "$APPS/h2resets.js" "$port"
+	detach
+	spans 'sorted((v.path, v.attr.get("error.type"), v.code) for v in V) == [
+		("/cancel", "client_disconnect", 200), ("/fine", None, 200), ("/internal", "INTERNAL_ERROR", 200),
+		("/refuse", "REFUSED_STREAM", 0), ("/slow", None, 200)]' \
+		'[400 < v.ms < 3000 for v in V if v.path == "/slow"] == [True]'
+}
+
+# Which request a proxy makes for which of many on a connection is not known, unless it passes the
+# header of its client on; none may have a wrong parent.
+@test "nginx before Python, one stream and many on a connection: no parent is wrong" {
+	sed -i 's/^/127.0.0.1 /' "$dir/heads" 2>/dev/null || true
+	local how
+	for i in $(seq 100); do echo "http://127.0.0.1:$clear/u$i"; done >"$dir/uris"
+	before "http://127.0.0.1:$port"
+	for how in '1 1' '1 5' '3 4'; do
+		opts=(--no-live --no-shim)
+		all_of "h2load -n 100 -c ${how% *} -m ${how#* } -i $dir/uris >$dir/load"
+		grep -q '100 succeeded' "$dir/load"
+		spans 'len([c for c in C if c.service == "nginx"]) == 100' \
+			'all(parent(c) is None or parent(c).asked == c.asked for c in C if c.service == "nginx")' \
+			"sum(parent(c) is not None for c in C if c.service == 'nginx') >= ($([ "$how" = '1 1' ] && echo 90 || echo 0))"
+	done
 }

@@ -234,3 +234,23 @@ carried='all(s.state == "ot=th:c" for s in S)'
 	OTEL_TRACES_SAMPLER=jaeger_remote run -0 "$OTRACE" run --no-bpf -o "$dir/text" -- true
 	[[ "$output" == *'OTEL_TRACES_SAMPLER=jaeger_remote is left to the SDKs'* ]]
 }
+
+@test "the metrics of Prometheus count all requests, sampled or not, and both ends of each call" {
+	local at
+	pair
+	at=$(free_port)
+	room_for_all
+	attach --sample 10% --export "prometheus://127.0.0.1:$at" ":$front" ":$back"
+	ask 300
+	sum() { # PATTERN: of the values whose line matches
+		curl -sf "http://127.0.0.1:$at/metrics" | grep -E "$1" | awk '{ n += $NF } END { print n + 0 }'
+	}
+	counts() { [ "$(sum "$1")" = "$2" ]; }
+	until_true 30 counts '^http_server_request_duration_seconds_count.*http_response_status_code="200"' 600
+	counts '^http_client_request_duration_seconds_count' 300
+	counts '^traces_service_graph_request_total\{client="user",.*connection_type="virtual_node"' 300
+	counts '^traces_service_graph_request_total.*connection_type=""' 300
+	counts '^http_server_request_duration_seconds_count\{service_name="[a-z]+",http_request_method="GET",http_route="/price/\{id\}",url_scheme="http",http_response_status_code="200"' 600
+	detach
+	spans 'len({s.trace for s in S}) < 150'
+}

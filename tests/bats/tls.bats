@@ -144,7 +144,8 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 		[ "$(sed 's/.* 00-\([0-9a-f]*\).*/\1/' "$dir/heads" | sort -u)" = \
 			"$($PY -c "import json; print(json.loads(open('$dir/spans').readline())['resourceSpans'][0]['scopeSpans'][0]['spans'][0]['traceId'])")" ]
 	done
-	spans 'S == []' 'len(P) == 1' # of HTTP/2 only the span of the program is there
+	spans 'len(P) == 1' "len(S) == $(wc -l <"$dir/heads")" \
+		'all(s.kind == "client" and s.attr["network.protocol.version"] == "2" for s in S)'
 }
 
 @test "with non-blocking sockets and small buffers, writes that TLS refused are repeated whole" {

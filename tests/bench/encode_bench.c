@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * encode_bench.c - CPU per span of encoding and gzip, in batches of 512.
+ * encode_bench.c - CPU per span of encoding, gzip, a spool on disk and metrics, in batches of 512.
  *
  * The spans are those of a small web service: server spans with 12 attributes, their
  * ids random, paths and times differing. Prints the best of 5 rounds.
@@ -11,13 +11,17 @@
 #include <time.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/resource/resource.h"
 #include "agent/span/span_builder.h"
 #include "bpf/event.h"
 #include "exporters/gzip.h"
+#include "exporters/metrics.h"
 #include "exporters/otlp_encode.h"
 #include "exporters/otlp_json.h"
+#include "exporters/spool.h"
+#include "exporters/zipkin_json.h"
 
 #define SPANS  512
 #define ROUNDS 5
@@ -28,6 +32,8 @@ static struct otr_otlp_encoder enc;
 static struct otr_buf out, packed;
 static struct otr_slice body; /* of protobuf */
 static z_stream zs;
+static struct otr_metrics *metrics;
+static struct otr_spool *spool;
 
 static uint64_t cpu_ns(void)
 {
@@ -90,6 +96,63 @@ static void json(int level)
 	otr_otlp_json_line(&out, spans, SPANS);
 }
 
+static void zipkin(int level)
+{
+	(void)level;
+	otr_buf_reset(&out);
+	otr_zipkin_json(&out, spans, SPANS);
+}
+
+/* Server spans whose clients are not seen: each is looked up, and waits in vain. */
+static void count(int level)
+{
+	static uint64_t now;
+
+	(void)level;
+	now += 100000000;
+	for (int i = 0; i < SPANS; i++)
+		otr_metrics_add(metrics, spans[i], now);
+}
+
+static void page(int level)
+{
+	(void)level;
+	otr_buf_reset(&out);
+	otr_metrics_write(metrics, &out, OTR_PAGE_PLAIN, 0);
+}
+
+/* One batch to disk and back. */
+static void spool_batch(int level)
+{
+	uint64_t dropped;
+	uint32_t n;
+
+	(void)level;
+	if (otr_spool_put(spool, body, SPANS, &dropped) || otr_spool_first(spool, &packed, &n))
+		abort();
+	otr_spool_done(spool);
+}
+
+static char dir[] = "/tmp/otrace-bench.XXXXXX";
+
+static void open_spool(void)
+{
+	struct otr_err err;
+
+	if (!mkdtemp(dir) || otr_spool_open(&spool, dir, 64u << 20, "bench", &err))
+		abort();
+}
+
+static void close_spool(void)
+{
+	char lock[sizeof(dir) + 8];
+
+	otr_spool_close(&spool);
+	snprintf(lock, sizeof(lock), "%s/lock", dir);
+	remove(lock);
+	remove(dir);
+}
+
 static void gzip(int level)
 {
 	char *to;
@@ -122,6 +185,15 @@ static double best_of(void (*fn)(int level), int level)
 	return (double)best / 1000.0 / TURNS / SPANS;
 }
 
+static size_t lines(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < out.len; i++)
+		n += out.data[i] == '\n';
+	return n;
+}
+
 static void put(void *procs, const struct otr_event *ev)
 {
 	otr_procs_event(procs, ev);
@@ -144,6 +216,18 @@ int main(void)
 	printf("json       %5.2f us/span  %zu bytes/span\n", us, out.len / SPANS);
 	us = best_of(protobuf, 0);
 	printf("protobuf   %5.2f us/span  %zu bytes/span\n", us, body.len / SPANS);
+	us = best_of(zipkin, 0);
+	printf("zipkin     %5.2f us/span  %zu bytes/span\n", us, out.len / SPANS);
+	if (otr_metrics_new(&metrics, 1000))
+		return 1;
+	us = best_of(count, 0);
+	printf("metrics    %5.2f us/span\n", us);
+	us = best_of(page, 0);
+	printf("page       %5.2f us/line  %zu bytes\n", us * SPANS / (double)lines(), out.len);
+	open_spool();
+	us = best_of(spool_batch, 0);
+	printf("spool      %5.2f us/span  %.0f us/batch\n", us, us * SPANS);
+	close_spool();
 	for (int level = 1; level <= 6; level += level == 1 ? 2 : 3) {
 		us = best_of(gzip, level);
 		printf("gzip -%d    %5.2f us/span  %zu bytes/span\n", level, us,

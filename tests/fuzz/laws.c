@@ -159,14 +159,16 @@ static void put_attr(struct run *r, const struct otr_attr *at)
 static void put_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg, uint64_t begin,
 		    uint64_t used)
 {
-	static const char *const kinds[] = {"REQUEST", "RESPONSE", "ONEWAY"};
+	static const char *const kinds[] = {"REQUEST", "RESPONSE", "ONEWAY", "END"};
 	uint64_t pos = r->lanes[dir].pos;
 
-	otr_buf_printf(r->out, "%c %s @%llu", sign(dir), kinds[msg->kind],
-		       (unsigned long long)begin);
+	otr_buf_printf(r->out, "%c %s", sign(dir), kinds[msg->kind]);
+	if (r->proto->multiplexed)
+		otr_buf_printf(r->out, " %llu", (unsigned long long)msg->stream);
+	otr_buf_printf(r->out, " @%llu", (unsigned long long)begin);
 	if (msg->end == OTR_END_RUN)
 		otr_buf_str(r->out, "..run");
-	else if (msg->end == OTR_END_LATER || used == OTR_USED_ALL)
+	else if (msg->end == OTR_END_LATER || msg->end == OTR_END_STREAM || used == OTR_USED_ALL)
 		otr_buf_str(r->out, msg->end ? ".." : "..eof");
 	else
 		otr_buf_printf(r->out, "..%llu", (unsigned long long)(pos + used));
@@ -208,6 +210,9 @@ static void on_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg, u
 	struct lane *l = &r->lanes[dir];
 
 	demand(r, !l->open, 1, "a message inside a message");
+	demand(r, r->proto->multiplexed || (msg->end != OTR_END_STREAM && msg->kind != OTR_MSG_END),
+	       1, "a stream of a protocol that has none");
+	demand(r, !r->proto->multiplexed || msg->stream, 1, "no stream");
 	put_msg(r, dir, msg, l->begun ? l->begin : l->pos, used);
 	if (r->describe)
 		otr_laws_describe_msg(r->describe, r->proto, dir, msg);

@@ -94,7 +94,7 @@ void otr_laws_describe_msg(struct otr_laws_describe *ld, const struct otr_proto_
 		copy(ld, msg);
 		describe(ld, proto, OTR_ROLE_CLIENT, NULL);
 		describe(ld, proto, OTR_ROLE_SERVER, NULL);
-	} else if (ld->have) {
+	} else if (ld->have) { /* an END is described as the answer that it is added to */
 		describe(ld, proto, OTR_ROLE_CLIENT, msg);
 		describe(ld, proto, OTR_ROLE_SERVER, msg);
 	}

@@ -80,7 +80,8 @@ php_curl() { # URL
 	both_ways php "$dir/curl.php"
 	[ "$(grep -c '^traceparent: ' "$dir/heads.shim")" = 3 ]
 	same_heads
-	spans 'S == []' 'len(P) == 1'
+	spans 'len(P) == 1' 'sorted(s.name for s in S) == ["GET /a", "GET /b", "POST /p"]' \
+		'all(parent(s) is P[0] and s.attr["network.protocol.version"] == "2" for s in S)'
 }
 
 @test "Perl's HTTP::Tiny and LWP inside TLS (IO::Socket::SSL) get one header per request" {

@@ -333,7 +333,8 @@ static void order_of_hook(void **state)
 	assert_int_equal(OTR_HOOK_GO_TLS, 4);
 	assert_int_equal(OTR_HOOK_PRELOAD, 5);
 	assert_int_equal(OTR_HOOK_AGENT, 6);
-	assert_int_equal(OTR_HOOK_MAX, 7);
+	assert_int_equal(OTR_HOOK_CAPTURE, 7);
+	assert_int_equal(OTR_HOOK_MAX, 8);
 }
 
 static void order_of_dir(void **state)
@@ -425,7 +426,8 @@ static void order_of_loss(void **state)
 	assert_int_equal(OTR_LOSS_BEHIND, 17);
 	assert_int_equal(OTR_LOSS_OUTPUT, 18);
 	assert_int_equal(OTR_LOSS_RECORDING, 19);
-	assert_int_equal(OTR_LOSS_MAX, 20);
+	assert_int_equal(OTR_LOSS_PACKET, 20);
+	assert_int_equal(OTR_LOSS_MAX, 21);
 }
 
 static void order_of_hit(void **state)

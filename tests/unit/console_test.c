@@ -375,6 +375,23 @@ static void sums_up(void **state)
 	compare("summary", written(b));
 }
 
+/* 120,000 requests in a tenth of a second: counts and rates are longer than the columns' names. */
+static void columns_keep_apart(void **state)
+{
+	struct bench *b = *state;
+
+	b->cfg.no_live = true;
+	open_console(b, 80, false);
+	for (uint32_t i = 1; i <= 120000; i++) {
+		give(b, i,
+		     &(struct make){OTR_SPAN_SERVER, 0, i, 0, "127.0.0.1:18300", "GET /", 0, 1,
+				    200});
+		finish(b, i);
+	}
+	otr_console_summary(b->con, &(struct otr_summary){.what = "x", .elapsed_ns = 100000000});
+	assert_non_null(strstr(written(b), "127.0.0.1:18300 120,000 1200000.0       0"));
+}
+
 static void filters(void **state)
 {
 	struct bench *b = *state;
@@ -484,7 +501,7 @@ int main(void)
 		T(prints_json), T(knows_a_file_from_a_terminal),
 		T(never_exceeds_the_width), T(reports_orphans_and_far_parents),
 		T(draws_a_script), T(limits_a_flood),
-		T(sums_up), T(filters),
+		T(sums_up), T(columns_keep_apart), T(filters),
 		T(begins_on_a_fresh_line), T(folds_what_is_large),
 		T(shows_hostile_bytes_escaped), T(reports_losses_at_most_every_ten_seconds),
 		T(forgets_what_never_ends), T(reports_whose_loss_it_is),

@@ -26,9 +26,11 @@
 #define BASE   "OTEL_EXPORTER_OTLP_ENDPOINT"
 #define TRACES "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 
+#define GRPC(at) at "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
 static const struct otr_exporter_ops fake = {
 	.name = "fake",
-	.schemes = (const char *const[]){"http", "file", NULL},
+	.schemes = (const char *const[]){"http", "file", "grpc", "grpcs", NULL},
 };
 const struct otr_exporter_ops *const otr_exporters[] = {&fake, NULL};
 
@@ -37,6 +39,7 @@ static const char *const names[] = {
 	TRACES,
 	"OTEL_EXPORTER_OTLP_PROTOCOL",
 	"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+	"OTEL_EXPORTER_OTLP_INSECURE",
 	"OTEL_EXPORTER_OTLP_TIMEOUT",
 	"OTEL_EXPORTER_OTLP_COMPRESSION",
 	"OTEL_EXPORTER_OTLP_HEADERS",
@@ -80,7 +83,16 @@ static const struct {
 	{"ftp://c", BASE, NULL, NULL},
 	{"http://", BASE, NULL, NULL},
 	{"http://c:99999", BASE, NULL, NULL},
-	{"http://c:4317", BASE, NULL, NULL}, /* gRPC's port */
+	{"http://c:4317", BASE, GRPC("http://c:4317"), "grpc://c:4317"}, /* gRPC's port */
+	{"http://c:4317/v1/traces", "--export", GRPC("http://c:4317"), "grpc://c:4317"},
+	{"grpc://c", "--export", GRPC("http://c:4317"), "grpc://c:4317"},
+	{"GRPC://c:1", "--export", GRPC("http://c:1"), "grpc://c:1"},
+	{"grpcs://c", TRACES, GRPC("https://c:4317"), "grpcs://c:4317"},
+	{"grpcs://c:443/x?k=v#f", "--export", GRPC("https://c:443"), "grpcs://c:443"},
+	{"grpc://me:pw@[::1]:4317", "--export", GRPC("http://me:pw@[::1]:4317"),
+	 "grpc://REDACTED:REDACTED@[::1]:4317"},
+	{"grpc://", "--export", NULL, NULL},
+	{"grpc://c:0x", "--export", NULL, NULL},
 };
 
 static void follows_the_endpoint_rules(void **state)
@@ -99,11 +111,11 @@ static void follows_the_endpoint_rules(void **state)
 			continue;
 		}
 		assert_int_equal(rc, 0);
-		assert_string_equal(cfg.url, rows[i].want);
-		assert_string_equal(cfg.shown, rows[i].shown ? rows[i].shown : rows[i].want);
-		assert_int_equal(cfg.gzip, strcmp(cfg.host, "localhost") &&
-						   strcmp(cfg.host, "127.0.0.1") &&
-						   strcmp(cfg.host, "[::1]"));
+		assert_string_equal(cfg.to.url, rows[i].want);
+		assert_string_equal(cfg.to.shown, rows[i].shown ? rows[i].shown : rows[i].want);
+		assert_int_equal(cfg.gzip, strcmp(cfg.to.host, "localhost") &&
+						   strcmp(cfg.to.host, "127.0.0.1") &&
+						   strcmp(cfg.to.host, "[::1]"));
 		otr_otlp_config_fini(&cfg);
 	}
 }
@@ -119,7 +131,7 @@ static void errors_show_no_secret(void **state)
 		"http://c:99999?token=SECRET",
 		"http://c:99999/#SECRET",
 		"ftp://c/SECRET",
-		"http://c:4317/SECRET?token=SECRET",
+		"grpc://c:99999/SECRET?token=SECRET",
 		"ghp_SECRETabcdefghijklmnop",
 	};
 	struct otr_otlp_config cfg;
@@ -149,7 +161,7 @@ static void reads_the_variables(void **state)
 	setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "250", 1);
 	setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none", 1);
 	assert_int_equal(otr_otlp_config_read(&cfg, &dest, &err), 0);
-	assert_true(cfg.json);
+	assert_int_equal(cfg.protocol, OTR_OTLP_JSON);
 	assert_false(cfg.gzip);
 	assert_int_equal(cfg.timeout_ns, 250000000);
 	otr_otlp_config_fini(&cfg);
@@ -160,8 +172,61 @@ static void reads_the_variables(void **state)
 	assert_non_null(strstr(err.text, "/nowhere.pem"));
 	setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "", 1);
 	setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "", 1);
-	assert_int_equal(otr_otlp_config_read(&cfg, &dest, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "grpc"));
+	assert_int_equal(otr_otlp_config_read(&cfg, &dest, &err), 0);
+	assert_int_equal(cfg.protocol, OTR_OTLP_GRPC);
+	otr_otlp_config_fini(&cfg);
+}
+
+/* The protocol is that of the scheme, else of the variable, else of the port. */
+static void knows_grpc(void **state)
+{
+	static const struct {
+		const char *url, *variable;
+		enum otr_otlp_protocol want;
+	} cases[] = {
+		{"http://c:4317", NULL, OTR_OTLP_GRPC},
+		{"http://c:4317", "http/protobuf", OTR_OTLP_PROTOBUF},
+		{"http://c:4317", "carrier pigeon", OTR_OTLP_GRPC},
+		{"http://c:4318", "GRPC", OTR_OTLP_GRPC},
+		{"http://c", NULL, OTR_OTLP_PROTOBUF},
+		{"grpc://c:4318", "http/json", OTR_OTLP_GRPC},
+	};
+	struct otr_otlp_config cfg;
+	struct otr_err err;
+
+	(void)state;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(cases); i++) {
+		struct otr_destination dest = {.url = cases[i].url, .origin = BASE};
+
+		setenv("OTEL_EXPORTER_OTLP_PROTOCOL", cases[i].variable ? cases[i].variable : "",
+		       1);
+		assert_int_equal(otr_otlp_config_read(&cfg, &dest, &err), 0);
+		assert_int_equal(cfg.protocol, cases[i].want);
+		otr_otlp_config_fini(&cfg);
+	}
+}
+
+/* "collector:4317", in a variable of OpenTelemetry alone. */
+static void a_target_of_grpc_needs_no_scheme(void **state)
+{
+	struct otr_export_spec spec;
+	struct otr_err err;
+
+	(void)state;
+	setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", 1);
+	assert_int_equal(otr_export_spec_read(&spec, "c:1", BASE, &err), 0);
+	assert_string_equal(spec.dest.url, "grpcs://c:1");
+	otr_export_spec_fini(&spec);
+	setenv("OTEL_EXPORTER_OTLP_INSECURE", "TRUE", 1);
+	assert_int_equal(otr_export_spec_read(&spec, "c:1", BASE, &err), 0);
+	assert_string_equal(spec.dest.url, "grpc://c:1");
+	otr_export_spec_fini(&spec);
+	assert_int_equal(otr_export_spec_read(&spec, "http://c:1", BASE, &err), 0);
+	assert_string_equal(spec.dest.url, "http://c:1");
+	otr_export_spec_fini(&spec);
+	assert_int_equal(otr_export_spec_read(&spec, "c:1", "--export", &err), -EINVAL);
+	setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", 1);
+	assert_int_equal(otr_export_spec_read(&spec, "c:1", BASE, &err), -EINVAL);
 }
 
 static void no_message_holds_a_password(void **state)
@@ -190,6 +255,7 @@ static void decodes_headers(void **state)
 		{"a=x%0d%0aevil:1,b=2", {"b: 2"}},
 		{"a b=1,%zz=1,c,=x,b=2", {"b: 2"}},
 		{"Content-Type=x,b=2", {"b: 2"}},
+		{"TE=x,Grpc-Timeout=1S,b=2", {"b: 2"}},
 		{"Authorization=Basic%20abc", {"Authorization: Basic abc"}},
 	};
 
@@ -217,6 +283,8 @@ static void reports_host_and_port(void **state)
 	assert_int_equal(port, 443);
 	assert_int_equal(otr_otlp_http_endpoint("http://c:1", host, 16, &port), 0);
 	assert_int_equal(port, 1);
+	assert_int_equal(otr_otlp_http_endpoint("grpc://c", host, 16, &port), 0);
+	assert_int_equal(port, 4317);
 	assert_int_equal(otr_otlp_http_endpoint("c:1", host, 16, &port), -EINVAL);
 	assert_int_equal(otr_otlp_http_endpoint("http://a.long.host.example", host, 16, &port),
 			 -ENAMETOOLONG);
@@ -310,6 +378,8 @@ int main(void)
 		cmocka_unit_test_setup(follows_the_endpoint_rules, clean),
 		cmocka_unit_test(errors_show_no_secret),
 		cmocka_unit_test_setup(reads_the_variables, clean),
+		cmocka_unit_test_setup(knows_grpc, clean),
+		cmocka_unit_test_setup(a_target_of_grpc_needs_no_scheme, clean),
 		cmocka_unit_test_setup(no_message_holds_a_password, clean),
 		cmocka_unit_test_setup(decodes_headers, clean),
 		cmocka_unit_test_setup(reports_host_and_port, clean),

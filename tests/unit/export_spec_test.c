@@ -108,10 +108,9 @@ static void scheme_names_the_exporter(void **state)
 			assert_string_equal(spec.dest.url, rows[i].url);
 		otr_export_spec_fini(&spec);
 	}
-	assert_int_equal(otr_export_spec_read(&spec, "grpc://c:4317", "--export", &err), -EINVAL);
-	assert_non_null(strstr(err.text, "grpc: (from --export)"));
+	assert_int_equal(otr_export_spec_read(&spec, "ftp://c:4317", "--export", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "ftp: (from --export)"));
 	assert_non_null(strstr(err.text, "file:, http:, https:, toy+http:, toy+https:"));
-	assert_non_null(strstr(err.text, "4318"));
 }
 
 static void options_follow_the_url(void **state)
@@ -202,7 +201,7 @@ static void an_option_wins_over_its_variable(void **state)
 	assert_int_equal(read_otlp("http://h", "--export", &cfg), 0);
 	assert_int_equal(cfg.timeout_ns, 250000000);
 	assert_false(cfg.gzip);
-	assert_true(cfg.json);
+	assert_int_equal(cfg.protocol, OTR_OTLP_JSON);
 	assert_string_equal(cfg.headers->data, "a: 1");
 	otr_otlp_config_fini(&cfg);
 
@@ -210,10 +209,10 @@ static void an_option_wins_over_its_variable(void **state)
 				   "header=k2:%2C%20x=y:z,protocol=http/protobuf",
 				   "--export", &cfg),
 			 0);
-	assert_string_equal(cfg.url, "http://h:4318/v1/traces");
+	assert_string_equal(cfg.to.url, "http://h:4318/v1/traces");
 	assert_int_equal(cfg.timeout_ns, 5000000000);
 	assert_true(cfg.gzip);
-	assert_false(cfg.json);
+	assert_int_equal(cfg.protocol, OTR_OTLP_PROTOBUF);
 	assert_string_equal(cfg.headers->data, "K: V");
 	assert_string_equal(cfg.headers->next->data, "k2: , x=y:z");
 	assert_null(cfg.headers->next->next);
@@ -251,7 +250,7 @@ static void a_comma_is_written_in_percent(void **state)
 
 	(void)state;
 	assert_int_equal(read_otlp("http://h/a%2Cb/v1/traces", "--export", &cfg), 0);
-	assert_string_equal(cfg.url, "http://h/a%2Cb/v1/traces");
+	assert_string_equal(cfg.to.url, "http://h/a%2Cb/v1/traces");
 	otr_otlp_config_fini(&cfg);
 	otr_export_decode_commas(text);
 	assert_string_equal(text, "a,b,%2");

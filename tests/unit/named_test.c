@@ -43,8 +43,7 @@ static void ends(struct story *s)
 	ticks(&s->mk, 3000 * MS);
 }
 
-/* Requests over HTTP/2 are not read; the request that a proxy makes of one is, and its header
- * names the run. */
+/* The request that a proxy makes of one that was not seen: its header names the run. */
 static void a_header_names_the_run(void **state)
 {
 	struct end cl = tcp_client(101, 20, 2), sv = tcp_server(102, 30, 2);

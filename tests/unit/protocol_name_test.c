@@ -23,8 +23,6 @@ static const struct {
 } rows[] = {
 	ROW("TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
 	ROW("SSH", "SSH-2.0-OpenSSH_9.2p1"),
-	ROW("HTTP/2", "PRI * HTTP/2.0\r\n"),
-	ROW("FastCGI", "\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00"),
 	ROW("uwsgi", "\x00\x87\x01\x00\x0c\x00QUERY_STRING"),
 	ROW("SCGI", "70:CONTENT_LENGTH\0"),
 	ROW("SCGI", "370:CONTENT_LENGTH\0"),

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http1_key.c - what the parts of an HTTP span depend on; see http1_describe.c.
+ * http_key.c - what the parts of an HTTP span depend on; see http_describe.c.
  *
  * A key begins with the lengths of all texts behind it, so no two requests have one key.
  */
 
-#include "agent/proto/http1.h"
+#include "agent/proto/http.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -84,12 +84,12 @@ static void add_texts(struct otr_attr_key *key, struct request_key *fixed,
 			add_text(key, fixed, TEXT_HOST, at->string);
 		else if (at->key == OTR_KEY_URL_SCHEME)
 			add_text(key, fixed, TEXT_SCHEME, at->string);
-		else if (at->key == OTR_KEY_CUSTOM) /* OTR_HTTP1_FORWARDED_HOST is the only one */
+		else if (at->key == OTR_KEY_CUSTOM) /* OTR_HTTP_FORWARDED_HOST is the only one */
 			add_text(key, fixed, TEXT_FORWARDED, at->string);
 }
 
-void otr_http1_request_key(struct otr_attr_key *key, const struct otr_side *side,
-			   const struct otr_msg *req)
+void otr_http_request_key(struct otr_attr_key *key, const struct otr_side *side,
+			  const struct otr_msg *req)
 {
 	struct request_key fixed = {.part = PART_REQUEST,
 				    .server = side->role == OTR_ROLE_SERVER,
@@ -112,7 +112,7 @@ void otr_http1_request_key(struct otr_attr_key *key, const struct otr_side *side
 		key->len = 0;
 }
 
-void otr_http1_agent_key(struct otr_attr_key *key, const struct otr_msg *req)
+void otr_http_agent_key(struct otr_attr_key *key, const struct otr_msg *req)
 {
 	static const char part = PART_AGENT;
 
@@ -120,8 +120,8 @@ void otr_http1_agent_key(struct otr_attr_key *key, const struct otr_msg *req)
 	otr_attr_key_add(key, otr_msg_text(req, OTR_KEY_USER_AGENT_ORIGINAL));
 }
 
-void otr_http1_target_key(struct otr_attr_key *key, uint64_t request, const struct otr_msg *req,
-			  const struct otr_msg *rsp)
+void otr_http_target_key(struct otr_attr_key *key, uint64_t request, const struct otr_msg *req,
+			 const struct otr_msg *rsp)
 {
 	const struct {
 		uint32_t part;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http1_describe.c - the span of an HTTP exchange, by the OpenTelemetry conventions for HTTP spans
+ * http_describe.c - the span of an HTTP exchange, by the OpenTelemetry conventions for HTTP spans
  * 1.44 (stable).
  *
  * Departures: the target in the name of a span is a route that is guessed from the path (route.h). It
@@ -9,11 +9,11 @@
  *
  * A span is made of parts that come again each for itself, and are remembered (attr_cache.h): the
  * request without its target, the user agent, and the target with the status of its answer. What
- * differs between connections is kept with them (http1_peer.c). The order of attributes is that of the parts,
+ * differs between connections is kept with them (http_peer.c). The order of attributes is that of the parts,
  * remembered or not.
  */
 
-#include "agent/proto/http1.h"
+#include "agent/proto/http.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -70,7 +70,7 @@ static bool is_standard(const struct otr_proto_settings *set, struct otr_slice m
 		"CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY",
 	};
 
-	if (!method.len || method.len > OTR_HTTP1_METHOD_MAX)
+	if (!method.len || method.len > OTR_HTTP_METHOD_MAX)
 		return false;
 	if (set && set->http_methods)
 		return is_listed(set->http_methods, method);
@@ -120,14 +120,14 @@ static void find_host(struct description *d)
 	find_scheme(d);
 	name = d->url.authority;
 	if (!name.len && d->server)
-		name = otr_msg_custom(d->req, OTR_HTTP1_FORWARDED_HOST);
+		name = otr_msg_custom(d->req, OTR_HTTP_FORWARDED_HOST);
 	if (!name.len)
 		name = otr_msg_text(d->req, OTR_KEY_SERVER_ADDRESS);
 	d->host = otr_url_host(name, &d->port);
 	if (!d->port && d->host.len)
 		d->port = default_port(d);
 	d->passed_on = !d->server && !d->url.authority.len && d->host.len &&
-		       otr_http1_host_differs(d->side, d->host, d->port);
+		       otr_http_host_differs(d->side, d->host, d->port);
 	if (!d->host.len || d->passed_on)
 		d->host = otr_side_server(d->side, d->host_text, &d->port);
 	if (!d->port && d->host.len)
@@ -225,7 +225,7 @@ static void set_name(struct description *d, struct otr_span_builder *sb)
 		method = OTR_SLICE("HTTP");
 	n = otr_route(d->side->memory->routes, route, route_owner(d), d->path,
 		      d->rsp ? d->rsp->status : 0, &d->walk);
-	len = method.len; /* at most OTR_HTTP1_METHOD_MAX */
+	len = method.len; /* at most OTR_HTTP_METHOD_MAX */
 	memcpy(name, method.data, len);
 	if (n)
 		name[len++] = ' ';
@@ -239,6 +239,8 @@ static void set_method(const struct description *d, struct otr_span_builder *sb)
 	bool known = is_standard(d->side->settings, d->req->op);
 	struct otr_slice original = d->req->op;
 
+	if (!original.len) /* of HTTP/2, where bytes were lost: it is not known */
+		return;
 	if (!known && otr_secret_shape(original))
 		original = OTR_SLICE(OTR_SECRET_HIDDEN);
 	otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD, known ? d->req->op : OTR_SLICE("_OTHER"));
@@ -246,11 +248,29 @@ static void set_method(const struct description *d, struct otr_span_builder *sb)
 		otr_sb_string(sb, OTR_KEY_HTTP_REQUEST_METHOD_ORIGINAL, original);
 }
 
+/* A stream of HTTP/2 was reset, and why. A client that gives up has not failed. */
+static bool set_reset(const struct description *d, struct otr_span_builder *sb)
+{
+	struct otr_slice why = otr_msg_text(d->rsp, OTR_KEY_ERROR_TYPE);
+	bool by_client =
+		otr_slice_eq(otr_msg_custom(d->rsp, OTR_HTTP_RESET_BY), OTR_SLICE("client"));
+
+	if (!why.len)
+		return false;
+	if (!by_client || !otr_slice_eq(why, OTR_SLICE("CANCEL")))
+		otr_sb_error(sb, why);
+	else if (d->server)
+		otr_sb_error(sb, OTR_SLICE("client_disconnect"));
+	return true;
+}
+
 static void set_error(const struct description *d, struct otr_span_builder *sb)
 {
 	char text[12];
 	int n;
 
+	if (d->rsp && set_reset(d, sb))
+		return;
 	if (!d->rsp || d->rsp->status < (d->server ? 500 : 400))
 		return;
 	n = snprintf(text, sizeof(text), "%d", d->rsp->status);
@@ -299,7 +319,7 @@ static int set_target(struct description *d, struct otr_span_builder *sb)
 static void set_others(const struct description *d, struct otr_span_builder *sb)
 {
 	if (d->server)
-		otr_http1_peer(d->side, d->req, sb);
+		otr_http_peer(d->side, d->req, sb);
 	set_error(d, sb);
 	if (d->req->partial)
 		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("head"));
@@ -325,7 +345,7 @@ static int put_request(struct description *d, struct otr_span_builder *sb, struc
 {
 	const struct otr_attr_known *known;
 
-	otr_http1_request_key(key, d->side, d->req);
+	otr_http_request_key(key, d->side, d->req);
 	known = otr_attr_cache_find(d->side->memory->attrs, key);
 	*serial = known ? known->serial : 0;
 	if (!known)
@@ -340,7 +360,7 @@ static int put_agent(struct description *d, struct otr_span_builder *sb, struct 
 
 	if (!d->server || !otr_msg_text(d->req, OTR_KEY_USER_AGENT_ORIGINAL).len)
 		return 0;
-	otr_http1_agent_key(key, d->req);
+	otr_http_agent_key(key, d->req);
 	known = otr_attr_cache_find(d->side->memory->attrs, key);
 	if (!known)
 		return make_part(d, sb, key, set_user_agent);
@@ -354,7 +374,7 @@ static int put_target(struct description *d, struct otr_span_builder *sb, struct
 {
 	const struct otr_attr_known *known;
 
-	otr_http1_target_key(key, serial, d->req, d->rsp);
+	otr_http_target_key(key, serial, d->req, d->rsp);
 	known = otr_attr_cache_find(d->side->memory->attrs, key);
 	if (!known || !otr_route_again(d->side->memory->routes, known->note))
 		return make_part(d, sb, key, set_target);
@@ -373,8 +393,8 @@ static void begin(struct description *d, const struct otr_side *side, const stru
 	d->has_host = false;
 }
 
-int otr_http1_describe(const struct otr_side *side, const struct otr_msg *req,
-		       const struct otr_msg *rsp, struct otr_span_builder *sb)
+int otr_http_describe(const struct otr_side *side, const struct otr_msg *req,
+		      const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
 	struct description d;
 	struct otr_attr_key key;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http1_peer.c - who asks: attributes of a server's span that are those of its connection. They are
+ * http_peer.c - who asks: attributes of a server's span that are those of its connection. They are
  * kept with the connection, from its second request on.
  */
 
-#include "agent/proto/http1.h"
+#include "agent/proto/http.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -42,8 +42,8 @@ static bool is_remote(const struct otr_side_memo *memo, const struct otr_addr *r
 	return !memcmp(&memo->remote, remote, sizeof(*remote));
 }
 
-void otr_http1_peer(const struct otr_side *side, const struct otr_msg *req,
-		    struct otr_span_builder *sb)
+void otr_http_peer(const struct otr_side *side, const struct otr_msg *req,
+		   struct otr_span_builder *sb)
 {
 	struct otr_side_memo *memo = is_plain(side, req) ? side->memo : NULL;
 	bool again = memo && is_remote(memo, &side->conn->remote);

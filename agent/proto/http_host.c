@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http1_host.c - is Host (RFC 9110, 7.2) the name of the server that a client is connected to?
+ * http_host.c - is Host (RFC 9110, 7.2) the name of the server that a client is connected to?
  *
  * A proxy may pass on the Host of the request that it got (nginx with proxy_set_header, haproxy,
  * lighttpd, caddy). That is the name of the proxy, so the server is known by its address alone.
  */
 
-#include "agent/proto/http1.h"
+#include "agent/proto/http.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static bool read_address(struct otr_slice host, struct otr_addr *out)
 	return inet_pton(out->family, text, out->ip) == 1;
 }
 
-bool otr_http1_host_differs(const struct otr_side *side, struct otr_slice host, uint16_t port)
+bool otr_http_host_differs(const struct otr_side *side, struct otr_slice host, uint16_t port)
 {
 	const struct otr_addr *peer = side->conn ? &side->conn->remote : NULL;
 	struct otr_addr named = {0};

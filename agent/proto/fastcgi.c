@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fastcgi.c - FastCGI 1.0 between a web server and a program: HTTP requests in another form.
+ *
+ *	| version 1 | type 8 | id 16 | length 16 | padding 8 | 0 | content | padding | ..
+ *
+ *	web server:  BEGIN_REQUEST  PARAMS .. PARAMS(empty)  STDIN .. STDIN(empty)
+ *	program:     STDOUT (Status: 404, fields, an empty line, body) ..  STDERR  END_REQUEST
+ *
+ * The spans are those of HTTP. One request at a time is read on a connection, which is what web
+ * servers do; a connection on which several overlap is not read any further.
+ */
+
+#include "agent/proto/fastcgi.h"
+
+#include <ctype.h>
+
+#include "agent/base/own.h"
+#include "agent/proto/http.h"
+#include "agent/proto/msg.h"
+#include "bpf/opening.h"
+
+enum type {
+	BEGIN_REQUEST = 1,
+	ABORT_REQUEST,
+	END_REQUEST,
+	PARAMS,
+	STDIN,
+	STDOUT,
+	STDERR,
+	DATA,
+	GET_VALUES,
+	GET_VALUES_RESULT,
+	UNKNOWN_TYPE,
+};
+
+#define HEAD	   8	 /* bytes of the header of a record */
+#define BEGIN_SIZE 16	 /* of the record BEGIN_REQUEST */
+#define PARAMS_MAX 65536 /* bytes of all parameters */
+#define FIELDS_MAX 8192	 /* bytes of the fields of an answer that are awaited */
+
+struct fastcgi {
+	uint8_t client; /* 1 + direction of the web server's bytes; 0: not known */
+	bool ended;	/* nothing more is read */
+	bool in_body;	/* STDIN follows */
+	bool open;	/* a request was read whose END_REQUEST was not */
+	bool answered;	/* its fields were read */
+	bool headless;	/* the fields of its answer were lost */
+	uint16_t id;	/* of the request that is open */
+};
+
+struct record {
+	uint8_t type;
+	uint16_t id;
+	size_t len, size;	  /* of its content; with header and padding */
+	struct otr_slice content; /* as far as it is there */
+};
+
+static unsigned int u16(const char *at)
+{
+	return (unsigned int)(unsigned char)at[0] << 8 | (unsigned char)at[1];
+}
+
+/* Reads the header at the front of `in`, which has HEAD bytes. */
+static bool read_record(struct record *rec, struct otr_slice in)
+{
+	if (in.data[0] != 1 || in.data[1] < BEGIN_REQUEST || in.data[1] > UNKNOWN_TYPE)
+		return false;
+	rec->type = (uint8_t)in.data[1];
+	rec->id = (uint16_t)u16(in.data + 2);
+	rec->len = u16(in.data + 4);
+	rec->size = HEAD + rec->len + (unsigned char)in.data[6];
+	rec->content = otr_slice_sub(in, HEAD, rec->len);
+	return true;
+}
+
+/* May BEGIN_REQUEST begin here, as far as its bytes are there? */
+static bool may_be_begin(struct otr_slice in)
+{
+	static const char fixed[BEGIN_SIZE] = {1, BEGIN_REQUEST, 0, 0, 0, 8};
+	unsigned char c;
+
+	for (size_t i = 0; i < in.len && i < BEGIN_SIZE; i++) {
+		c = (unsigned char)in.data[i];
+		if (i == 2 || i == 3 || i == 6) /* id and padding */
+			continue;
+		if (i == 9 ? c < 1 || c > 3 : i == 10 ? c > 1 : c != (unsigned char)fixed[i])
+			return false;
+	}
+	return in.len > 0;
+}
+
+static bool is_begin(struct otr_slice in)
+{
+	return in.len >= BEGIN_SIZE && may_be_begin(in);
+}
+
+/* Takes a length off `in`: one byte below 128, else four. */
+static bool take_length(struct otr_slice *in, size_t *len)
+{
+	size_t n = in->len && (unsigned char)in->data[0] >> 7 ? 4 : 1;
+
+	if (in->len < n)
+		return false;
+	*len = n == 1 ? (unsigned char)in->data[0]
+		      : (size_t)(u16(in->data) & 0x7fff) << 16 | u16(in->data + 2);
+	*in = otr_slice_sub(*in, n, in->len);
+	return true;
+}
+
+/* A parameter that is read, and where it goes. */
+struct param {
+	struct otr_slice name;
+	size_t at; /* of a slice in struct otr_http_request */
+};
+
+#define PARAM(name, field)                                                \
+	{                                                                 \
+		OTR_SLICE(name), offsetof(struct otr_http_request, field) \
+	}
+
+static const struct param params[] = {
+	PARAM("REQUEST_METHOD", method),
+	PARAM("REQUEST_URI", target),
+	PARAM("HTTP_HOST", host),
+	PARAM("REQUEST_SCHEME", scheme),
+	PARAM("HTTP_USER_AGENT", user_agent),
+	PARAM("HTTP_FORWARDED", forwarded),
+	PARAM("HTTP_X_FORWARDED_FOR", x_forwarded_for),
+	PARAM("HTTP_X_FORWARDED_HOST", x_forwarded_host),
+	PARAM("HTTP_X_FORWARDED_PROTO", x_forwarded_proto),
+	PARAM("HTTP_TRACEPARENT", traceparent),
+	PARAM("HTTP_BAGGAGE", baggage),
+	PARAM("HTTP_TRACESTATE", tracestate[0]),
+};
+
+/* What else is read of the parameters. */
+struct extra {
+	struct otr_slice script, path_info, remote;
+};
+
+static void take_param(struct otr_http_request *req, struct extra *ex, struct otr_slice name,
+		       struct otr_slice value)
+{
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(params); i++)
+		if (otr_slice_eq(name, params[i].name))
+			*(struct otr_slice *)((char *)req + params[i].at) = value;
+	if (otr_slice_eq(name, OTR_SLICE("SCRIPT_NAME")))
+		ex->script = value;
+	else if (otr_slice_eq(name, OTR_SLICE("PATH_INFO")))
+		ex->path_info = value;
+	else if (otr_slice_eq(name, OTR_SLICE("REMOTE_ADDR")))
+		ex->remote = value;
+	else if (otr_slice_eq(name, OTR_SLICE("HTTPS")) && otr_slice_eq(value, OTR_SLICE("on")))
+		req->scheme = OTR_SLICE("https");
+	else if (otr_slice_eq(name, OTR_SLICE("SERVER_PROTOCOL")) && value.len == 8 &&
+		 otr_slice_starts(value, OTR_SLICE("HTTP/")))
+		req->version = otr_slice_sub(value, 5, 3);
+}
+
+/* Reads the parameters of one record. One that goes on in the next record is not read. */
+static void take_params(struct otr_http_request *req, struct extra *ex, struct otr_slice in)
+{
+	size_t name, value;
+
+	while (in.len && take_length(&in, &name) && take_length(&in, &value) && name <= in.len &&
+	       value <= in.len - name) {
+		take_param(req, ex, otr_slice_sub(in, 0, name), otr_slice_sub(in, name, value));
+		in = otr_slice_sub(in, name + value, in.len);
+	}
+}
+
+/* Parameters come before headers in no certain order, so defaults are set at the end. */
+static void set_defaults(struct otr_http_request *req, const struct extra *ex)
+{
+	if (!req->target.len)
+		req->target = ex->script.len ? ex->script : ex->path_info;
+	if (!req->forwarded.len && !req->x_forwarded_for.len)
+		req->x_forwarded_for = ex->remote;
+	req->n_traceparent = req->traceparent.len > 0;
+	req->n_tracestate = req->tracestate[0].len > 0;
+}
+
+static enum otr_parse emit_request(struct fastcgi *fc, struct otr_http_request *req,
+				   const struct extra *ex, bool whole, struct otr_msg *msg)
+{
+	set_defaults(req, ex);
+	fc->open = true;
+	fc->answered = fc->headless = false;
+	fc->in_body = whole;
+	msg->kind = OTR_MSG_REQUEST;
+	msg->end = whole ? OTR_END_LATER : OTR_END_RUN;
+	msg->partial = !whole;
+	otr_http_request_fill(req, msg);
+	return OTR_PARSE_MSG;
+}
+
+/* Takes BEGIN_REQUEST and the parameters, up to the empty record. */
+static enum otr_parse take_head(struct fastcgi *fc, struct otr_slice in, unsigned int flags,
+				uint64_t *used, struct otr_msg *msg)
+{
+	struct otr_http_request req = {0};
+	struct extra ex = {0};
+	struct record rec;
+	size_t at = BEGIN_SIZE + (unsigned char)in.data[6];
+
+	fc->id = (uint16_t)u16(in.data + 2);
+	for (;; at += rec.size) {
+		if (at + HEAD > in.len || at > PARAMS_MAX)
+			break;
+		if (!read_record(&rec, otr_slice_sub(in, at, in.len)) || rec.type != PARAMS ||
+		    rec.id != fc->id)
+			return OTR_PARSE_BAD;
+		take_params(&req, &ex, rec.content);
+		if (rec.len)
+			continue;
+		*used = at + rec.size;
+		return emit_request(fc, &req, &ex, true, msg);
+	}
+	if (!flags)
+		return at > PARAMS_MAX ? OTR_PARSE_BAD : OTR_PARSE_MORE;
+	*used = in.len;
+	if (!req.method.len)
+		return OTR_PARSE_SKIP;
+	return emit_request(fc, &req, &ex, false, msg);
+}
+
+/* Takes one record of the web server. */
+static enum otr_parse front(struct fastcgi *fc, struct otr_slice in, unsigned int flags,
+			    uint64_t *used, struct otr_msg *msg)
+{
+	struct record rec;
+
+	if (!read_record(&rec, in))
+		return OTR_PARSE_BAD;
+	if (rec.type == BEGIN_REQUEST && in.len < BEGIN_SIZE && !flags)
+		return OTR_PARSE_MORE;
+	if (rec.type == BEGIN_REQUEST && is_begin(in)) {
+		if (!fc->in_body)
+			return take_head(fc, in, flags, used, msg);
+		fc->ended = true; /* two requests at once */
+		return OTR_PARSE_BAD;
+	}
+	if (rec.type == BEGIN_REQUEST || (rec.type == PARAMS && fc->in_body))
+		return OTR_PARSE_BAD;
+	*used = rec.size;
+	if (rec.type == STDIN && !rec.len && fc->in_body) {
+		fc->in_body = false;
+		msg->over = true;
+	}
+	return OTR_PARSE_SKIP;
+}
+
+/* Finds the empty line; returns the length of the fields, or 0. */
+static size_t fields_end(struct otr_slice in)
+{
+	for (size_t i = 0; i < in.len; i++) {
+		if (in.data[i] != '\n')
+			continue;
+		if (i + 1 < in.len && in.data[i + 1] == '\n')
+			return i + 1;
+		if (i + 2 < in.len && in.data[i + 1] == '\r' && in.data[i + 2] == '\n')
+			return i + 1;
+	}
+	return 0;
+}
+
+/* Does it begin with the name of a field and a colon? */
+static bool is_field(struct otr_slice in)
+{
+	size_t n = 0;
+
+	while (n < in.len && (isalnum((unsigned char)in.data[n]) || in.data[n] == '-'))
+		n++;
+	return n && n < in.len && in.data[n] == ':';
+}
+
+static int32_t read_status(struct otr_slice fields)
+{
+	static const struct otr_slice status = {"status:", 7}, location = {"location:", 9};
+	int32_t code = 200;
+	const char *lf;
+
+	for (; fields.len;
+	     fields = otr_slice_sub(fields, (size_t)(lf - fields.data) + 1, fields.len)) {
+		lf = memchr(fields.data, '\n', fields.len);
+		if (!lf)
+			break;
+		if (otr_slice_eq_nocase(otr_slice_sub(fields, 0, location.len), location))
+			code = 302;
+		if (!otr_slice_eq_nocase(otr_slice_sub(fields, 0, status.len), status))
+			continue;
+		fields = otr_slice_sub(fields, status.len, fields.len);
+		while (fields.len && fields.data[0] == ' ')
+			fields = otr_slice_sub(fields, 1, fields.len);
+		code = 0;
+		for (size_t i = 0; i < 3 && i < fields.len; i++)
+			code = code * 10 + (fields.data[i] - '0');
+		return code >= 100 && code <= 599 ? code : 0;
+	}
+	return code;
+}
+
+/* Takes the first STDOUT of an answer. */
+static enum otr_parse take_fields(struct fastcgi *fc, const struct record *rec, unsigned int flags,
+				  uint64_t *used, struct otr_msg *msg)
+{
+	size_t end = fields_end(rec->content);
+	bool is_there = rec->content.len == rec->len || rec->content.len >= FIELDS_MAX;
+
+	if (!end && !is_there && !flags)
+		return OTR_PARSE_MORE;
+	*used = rec->size;
+	if (!is_field(rec->content)) {
+		fc->headless = true;
+		return OTR_PARSE_SKIP;
+	}
+	fc->answered = true;
+	msg->kind = OTR_MSG_RESPONSE;
+	msg->end = OTR_END_LATER;
+	msg->status = read_status(otr_slice_sub(rec->content, 0, end ? end : rec->content.len));
+	msg->partial = !end;
+	return OTR_PARSE_MSG;
+}
+
+/* The program ends a request that it has not answered: it refuses it, or it has failed. */
+static enum otr_parse take_end(struct fastcgi *fc, const struct record *rec, struct otr_msg *msg)
+{
+	bool answered = fc->answered, open = fc->open, headless = fc->headless;
+
+	fc->open = fc->answered = fc->headless = false;
+	if (answered || headless || !open) {
+		msg->over = answered;
+		return OTR_PARSE_SKIP;
+	}
+	msg->kind = OTR_MSG_RESPONSE;
+	msg->failed = true;
+	otr_msg_add_text(msg, OTR_KEY_ERROR_TYPE,
+			 rec->content.data[4] == 2 ? OTR_SLICE("overloaded")
+						   : OTR_SLICE("no_answer"));
+	return OTR_PARSE_MSG;
+}
+
+/* The last bytes of a run whose middle was not copied: the content of END_REQUEST, status of the
+ * program and of the protocol, ends an answer. Padding has no more than seven zeros. */
+static enum otr_parse take_tail(struct fastcgi *fc, struct otr_slice in, uint64_t *used,
+				struct otr_msg *msg)
+{
+	*used = in.len;
+	if (fc->answered && in.len == 8 && !memcmp(in.data, "\0\0\0", 3) &&
+	    !memcmp(in.data + 4, "\0\0\0\0", 4)) {
+		fc->open = fc->answered = false;
+		msg->over = true;
+	}
+	return OTR_PARSE_SKIP;
+}
+
+/* Takes one record of the program. */
+static enum otr_parse back(struct fastcgi *fc, struct otr_slice in, unsigned int flags,
+			   uint64_t *used, struct otr_msg *msg)
+{
+	struct record rec;
+
+	if (!read_record(&rec, in) || (fc->open && rec.id && rec.id != fc->id))
+		return OTR_PARSE_BAD;
+	switch (rec.type) {
+	case STDOUT:
+		if (rec.len && fc->open && !fc->answered && !fc->headless)
+			return take_fields(fc, &rec, flags, used, msg);
+		break;
+	case END_REQUEST:
+		if (rec.len != 8)
+			return OTR_PARSE_BAD;
+		if (rec.content.len < 8 && !flags)
+			return OTR_PARSE_MORE;
+		*used = rec.size;
+		if (rec.content.len < 8)
+			return OTR_PARSE_SKIP;
+		return take_end(fc, &rec, msg);
+	case STDERR:
+	case GET_VALUES_RESULT:
+	case UNKNOWN_TYPE:
+		break;
+	default:
+		return OTR_PARSE_BAD;
+	}
+	*used = rec.size;
+	msg->opens = rec.type == STDERR && fc->open && !fc->answered && !fc->headless;
+	return OTR_PARSE_SKIP;
+}
+
+/* Fewer bytes than a header has. */
+static enum otr_parse skip_short(const struct fastcgi *fc, struct otr_slice in, unsigned int flags,
+				 uint64_t *used)
+{
+	if (!flags)
+		return OTR_PARSE_MORE;
+	if (!in.len || !fc->client)
+		return OTR_PARSE_BAD;
+	*used = in.len;
+	return OTR_PARSE_SKIP;
+}
+
+static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, unsigned int flags,
+			    uint64_t *used, struct otr_msg *msg)
+{
+	struct fastcgi *fc = state;
+
+	*used = 0;
+	if (fc->ended && in.len) {
+		*used = in.len;
+		return OTR_PARSE_SWITCH;
+	}
+	if (flags & OTR_IN_TAIL && fc->client == 1 + !dir)
+		return take_tail(fc, in, used, msg);
+	if (flags & OTR_IN_TAIL) {
+		*used = in.len;
+		return OTR_PARSE_SKIP;
+	}
+	if (!fc->client && is_begin(in))
+		fc->client = (uint8_t)(1 + dir);
+	if (in.len < HEAD || (!fc->client && in.len < BEGIN_SIZE))
+		return skip_short(fc, in, flags, used);
+	if (!fc->client)
+		return OTR_PARSE_BAD;
+	return fc->client == 1 + dir ? front(fc, in, flags, used, msg)
+				     : back(fc, in, flags, used, msg);
+}
+
+/* Can an answer's record begin here, and, as far as it is there, another one behind it? */
+static bool chains(struct otr_slice in)
+{
+	struct record rec;
+
+	if (in.len < HEAD || !read_record(&rec, in) || in.data[7] ||
+	    (rec.type != STDOUT && rec.type != STDERR && rec.type != END_REQUEST))
+		return false;
+	in = otr_slice_sub(in, rec.size, in.len);
+	return in.len < HEAD || read_record(&rec, in);
+}
+
+static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
+{
+	struct fastcgi *fc = state;
+	bool answers = fc->client == 1 + !dir;
+	size_t i = 0;
+
+	if (!answers)
+		fc->in_body = false;
+	while (i < in.len && !(answers ? chains(otr_slice_sub(in, i, in.len))
+				       : may_be_begin(otr_slice_sub(in, i, in.len))))
+		i++;
+	return i;
+}
+
+static bool sniff(enum otr_dir dir, struct otr_slice head)
+{
+	(void)dir;
+	return is_begin(head);
+}
+
+const struct otr_proto_ops otr_fastcgi = {
+	.name = "fastcgi",
+	.title = "FastCGI",
+	.scope = "otrace/http",
+	.state_size = sizeof(struct fastcgi),
+	.capture = OTR_CAPTURE_HEAD,
+	.head_bytes = OTR_FASTCGI_BYTES,
+	.body_by_tail = true,
+	.sniff = sniff,
+	.parse = parse,
+	.resync = resync,
+	.describe = otr_http_describe,
+};
