@@ -242,6 +242,13 @@ static uint64_t threshold(void *arg, uint32_t tgid)
 	return otr_pipeline_threshold(otr_sinks_pipeline(s->cfg.sinks), tgid);
 }
 
+static void notice(void *arg, const char *text)
+{
+	const struct otr_session *s = arg;
+
+	otr_sinks_notice(s->cfg.sinks, text);
+}
+
 static int open_sources(struct otr_session *s, struct otr_err *err)
 {
 	const struct otr_session_config *cfg = &s->cfg;
@@ -252,6 +259,9 @@ static int open_sources(struct otr_session *s, struct otr_err *err)
 		.follow = !cfg->cfg->no_follow,
 		.verbose = cfg->cfg->verbose,
 		.force = getenv("OTRACE_PROBES"),
+		.tls_now = !cfg->library,
+		.notice = notice,
+		.arg = s,
 	};
 	const struct otr_shim_config shim = {
 		.switches = cfg->switches,

@@ -207,6 +207,7 @@ static void changed(struct otr_session *s, const struct otr_event *ev)
 	uint32_t goid, parent;
 
 	otr_session_facts(s, ev->tgid, ev->time_ns);
+	otr_sources_begun(s->src, ev->tgid, false);
 	otr_go_layout(ev->tgid, &goid, &parent);
 	if (goid && !otr_sources_target(s->src, ev->tgid, !s->cfg.cfg->no_follow))
 		otr_sources_list(s->src, ev->tgid);
@@ -231,11 +232,15 @@ int otr_session_executed(struct otr_session *s, const struct otr_event *ev)
 void otr_session_forked(struct otr_session *s, const struct otr_event *ev)
 {
 	const struct otr_ev_proc *pr = (const void *)ev;
+	bool by_traced = otr_session_traces(s, pr->ppid); /* or its parent is not judged yet */
 
-	if (otr_traced_set_refused(s->traced, pr->ppid))
+	if (otr_traced_set_refused(s->traced, pr->ppid)) {
 		otr_traced_set_refuse(s->traced, ev->tgid, otr_now());
-	else
-		otr_traced_set_add(s->traced, ev->tgid);
+		return;
+	}
+	otr_traced_set_add(s->traced, ev->tgid);
+	if (by_traced)
+		otr_sources_begun(s->src, ev->tgid, true);
 }
 
 #define SEARCH_NS OTR_NS_PER_S /* for SEARCHES; later five times that: 1 ms for 100 processes */

@@ -62,7 +62,8 @@ struct otr_exch {
 	__u32 tgid;	/* the process that read it */
 	__u8 pos_kind;	/* enum otr_pos_kind */
 	__u8 open;	/* 1: no byte of the answer was written yet */
-	__u8 pad[6];
+	__u8 layer;	/* enum otr_layer, of pos */
+	__u8 pad[5];
 };
 
 /* One process. Counters move by atomic adds, from any of its threads. */

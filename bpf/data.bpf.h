@@ -115,7 +115,9 @@ static __always_inline void otr_done(struct otr_task *t, struct otr_bpf_conn *c,
 				     struct otr_move *mv, __u8 dir, int ret)
 {
 	if (ret <= 0)
-		otr_not_moved(t, c, mv, ret);
+		otr_not_moved(t, otr_top(c), mv, ret);
+	else if ((c->has_upper || t->tls.session || t->off_sockets) && otr_ciphertext(t, c, mv))
+		return;
 	else if (dir == OTR_DIR_IN)
 		otr_take_in(t, c, mv);
 	else

@@ -17,8 +17,10 @@
  * timer, and is woken once when a ring is an eighth full. */
 static __always_inline __u64 otr_wake_flags(void *ring, __u64 eighth)
 {
-	if (otr_ctl.woken || bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <= eighth)
+	if (!otr_ctl.urgent &&
+	    (otr_ctl.woken || bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) <= eighth))
 		return BPF_RB_NO_WAKEUP;
+	otr_ctl.urgent = 0;
 	otr_ctl.woken = 1;
 	return BPF_RB_FORCE_WAKEUP;
 }
@@ -30,6 +32,12 @@ static __always_inline void otr_head(struct otr_event *hdr, __u16 kind, __u16 ho
 	hdr->hook = hook;
 	hdr->size = size;
 	hdr->time_ns = now;
+}
+
+/* Which hook has seen the bytes of this entry? */
+static __always_inline __u16 otr_hook_of(const struct otr_bpf_conn *c)
+{
+	return c->layer == OTR_LAYER_TLS ? OTR_HOOK_OPENSSL : OTR_HOOK_SOCKET;
 }
 
 static __always_inline void otr_submit_fact(void *rec)
@@ -93,7 +101,7 @@ OTR_GLOBAL int otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, __u64 no
 	f = &c->flow[dir & 1];
 	__builtin_memset(run, 0, sizeof(*run));
 	/* The record is before the event that ended the run, in the order of times as well. */
-	otr_head(&run->hdr, OTR_EV_RUN, OTR_HOOK_SOCKET, sizeof(*run), now - 1);
+	otr_head(&run->hdr, OTR_EV_RUN, otr_hook_of(c), sizeof(*run), now - 1);
 	run->hdr.tgid = c->tgid;
 	run->hdr.conn = c->inode;
 	run->pos = f->pos;
@@ -103,6 +111,7 @@ OTR_GLOBAL int otr_emit_run(struct otr_bpf_conn *c, __u8 dir, __u8 eof, __u64 no
 	run->calls = f->calls;
 	run->error = c->error;
 	run->pos_kind = c->pos_kind;
+	run->layer = c->layer;
 	run->dir = dir;
 	run->eof = eof;
 	__builtin_memcpy(run->tail, f->tail, sizeof(run->tail));
@@ -115,7 +124,7 @@ static __always_inline void otr_fill_data(struct otr_ev_data *rec, const struct 
 					  const struct otr_bpf_conn *c, __u64 strand,
 					  const struct otr_move *mv, const struct otr_cause *cause)
 {
-	otr_head(&rec->hdr, OTR_EV_DATA, OTR_HOOK_SOCKET, sizeof(*rec), mv->now);
+	otr_head(&rec->hdr, OTR_EV_DATA, otr_hook_of(c), sizeof(*rec), mv->now);
 	rec->hdr.tgid = t->tgid;
 	rec->hdr.tid = t->tid;
 	rec->hdr.strand = strand;
@@ -127,7 +136,7 @@ static __always_inline void otr_fill_data(struct otr_ev_data *rec, const struct 
 	rec->cap = 0;
 	rec->pos_kind = c->pos_kind;
 	rec->dir = mv->dir;
-	rec->layer = OTR_LAYER_SOCKET;
+	rec->layer = c->layer;
 	rec->first = mv->first;
 }
 

@@ -216,6 +216,10 @@ OTR_GLOBAL int otr_open(struct otr_bpf_conn *c, const struct otr_move *mv)
 	if (mv->kind == OTR_BYTES_NONE || mv->moved < sizeof(first) ||
 	    bpf_probe_read_user(first, sizeof(first), (void *)at))
 		return OTR_OPENING_OTHER;
+	/* A handshake of TLS that nobody reads: the agent looks whether the process has just loaded
+	 * its library. */
+	if (first[0] == 22 && first[1] == 3)
+		otr_ctl.urgent = 1;
 	if (!c->opening)
 		c->opening = otr_opening_of(first);
 	if (c->opening == OTR_OPENING_HTTP2 && otr_opening_of(first))

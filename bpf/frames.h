@@ -19,8 +19,10 @@
  * if it sends requests and its policy is to copy all that a record can hold. */
 #define OTR_CALL_RECORDS 4
 
-#define OTR_FRAMES_BYTES  4096 /* of a segment that are copied, at most */
-#define OTR_PREFACE_BYTES 24   /* "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" */
+#define OTR_FRAMES_BYTES  4096	   /* of a segment that are copied, at most */
+#define OTR_PREFACE_BYTES 24	   /* "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" */
+#define OTR_PREFACE_LEFT  0x505249 /* "PRI": the preface comes later, after an upgrade */
+#define OTR_FRAME_USUAL	  16384	   /* bytes of a payload; DATA may be longer */
 #define OTR_FRAME_HEAD	  9
 
 /* The state of the walk in one direction. All zero: before a frame. */
@@ -84,6 +86,12 @@ static inline __attribute__((always_inline)) __u32 otr_frames_step(struct otr_fr
 	}
 	fr->left = (__u32)at[0] << 16 | (__u32)at[1] << 8 | at[2];
 	fr->data = !at[3];
+	if (fr->left == OTR_PREFACE_LEFT && at[3] == ' ') {
+		fr->left = 0;
+		fr->preface = OTR_PREFACE_BYTES - OTR_FRAME_HEAD;
+	} else if (at[3] > 9 && fr->left > OTR_FRAME_USUAL) {
+		fr->lost = 1; /* the walk did not begin at a frame */
+	}
 	return OTR_FRAME_HEAD;
 }
 

@@ -106,7 +106,7 @@ typedef struct {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long r10, r9, r8, ax, dx, si, di, orig_ax, ip, cs, sp;
+	unsigned long r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, sp;
 };
 struct thread_struct {
 	unsigned long fsbase;

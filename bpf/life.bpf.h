@@ -11,6 +11,7 @@
  */
 
 #include "move.bpf.h"
+#include "tls.bpf.h"
 
 /* R4: a connect() begins. A socket that does not block remembers the current of the strand. */
 OTR_GLOBAL int otr_connecting(struct otr_task *t, struct otr_bpf_conn *c)
@@ -140,10 +141,12 @@ static __always_inline void otr_listening(struct sock *sk)
  * minute, until the peer closes, too. */
 static __always_inline void otr_closing(struct sock *sk, struct otr_bpf_conn *c)
 {
-	if (c->announced && !c->flow[OTR_DIR_OUT].eof)
-		otr_end_run(c, OTR_DIR_OUT, 1, bpf_ktime_get_ns());
+	struct otr_bpf_conn *top = otr_top(c);
+
+	if (c->announced && !top->flow[OTR_DIR_OUT].eof)
+		otr_end_run(top, OTR_DIR_OUT, 1, bpf_ktime_get_ns());
 	if (BPF_CORE_READ(sk, sk_shutdown) == SHUT_BOTH)
-		otr_rule_closed(c);
+		otr_rule_closed(top);
 }
 
 /* The TCP state of a connection with an entry has changed. */
@@ -163,7 +166,7 @@ OTR_GLOBAL int otr_forget(struct otr_bpf_conn *c)
 
 	if (!c)
 		return 0;
-	otr_rule_closed(c);
+	otr_rule_closed(otr_top(c));
 	conn = c->inode;
 	in = otr_dir_key(conn, OTR_DIR_IN);
 	out = otr_dir_key(conn, OTR_DIR_OUT);
@@ -174,21 +177,24 @@ OTR_GLOBAL int otr_forget(struct otr_bpf_conn *c)
 		bpf_map_delete_elem(&otr_policies, &in);
 		bpf_map_delete_elem(&otr_policies, &out);
 	}
+	if (c->made_upper)
+		otr_upper_forget(c);
 	return 0;
 }
 
 static __always_inline void otr_ended(struct sock *sk, struct otr_bpf_conn *c)
 {
 	int err = BPF_CORE_READ(sk, sk_err);
+	struct otr_bpf_conn *top = otr_top(c);
 
 	if (!c->announced && !c->shed) {
 		otr_rule_closed(c);
 		return;
 	}
 	if (err)
-		c->error = err;
-	if (c->announced && c->last_dir != OTR_DIR_NONE)
-		otr_end_run(c, c->last_dir, 0, bpf_ktime_get_ns());
+		c->error = top->error = err;
+	if (c->announced && top->last_dir != OTR_DIR_NONE)
+		otr_end_run(top, top->last_dir, 0, bpf_ktime_get_ns());
 	if (c->announced)
 		otr_emit_life(sk, c, OTR_EV_CONN_CLOSE);
 	otr_forget(c);

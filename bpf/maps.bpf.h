@@ -23,6 +23,24 @@
  * reached through one as the key of a map. Not static, so __weak. */
 #define OTR_GLOBAL __weak __noinline
 
+#define OTR_BIO_KNOWN (~0ull)
+
+/* A call of a TLS library that a thread is in, from the probe at its entry to that at its return;
+ * see tls.bpf.h. */
+struct otr_tls_call {
+	__u64 session; /* the library's object; 0: the thread is in no call */
+	__u64 sp;      /* the stack pointer at the entry */
+	__u64 buf;     /* the plaintext */
+	__u64 count;   /* where the call writes how many bytes it moved; 0: it returns the number */
+	__u64 conn;    /* the connection whose ciphertext moved in the call; 0: none has */
+	__u32 size;    /* bytes that were asked for, at most */
+	__u32 nested;  /* calls since then that were taken for calls within this one */
+	/* A read of the library from its own memory, in this call. */
+	__u64 bio_sp; /* OTR_BIO_KNOWN: reads do not matter, as the connection is known */
+	__u64 bio_buf;
+	__u64 bio_count;
+};
+
 /* One thread of a process that is traced, or on trial. A thread is traced if it has this entry. */
 struct otr_task {
 	__u32 tgid; /* in the agent's pid namespace */
@@ -37,6 +55,9 @@ struct otr_task {
 	__u64 awake;	/* otr_slept() when it read a request; 0: it has asked since */
 	__u32 libs_gen; /* otr_ctl.libs_gen when `has_lib` was looked up */
 	__u32 has_lib;	/* its process carries the library, which reports the bytes */
+	struct otr_tls_call tls;
+	__u32 off_sockets; /* a session of this thread has moved no bytes of a socket */
+	__u32 pad2;
 };
 
 struct otr_bpf_dir { /* one direction of a connection, with its present run */
@@ -83,7 +104,9 @@ struct otr_bpf_conn {
 	__u8 by_lib;	  /* enum otr_by_lib */
 	__u8 dialed_why;  /* enum otr_evidence */
 	__u8 lib_reports; /* the library reports whether connect() fails */
-	__u8 pad[3];
+	__u8 layer;	  /* enum otr_layer, of what this entry is about */
+	__u8 has_upper; /* of a socket: otr_uppers has the plaintext, and these bytes are counted */
+	__u8 made_upper; /* there is such an entry; its has_upper says whether a session has it */
 };
 
 /* Owner: task.bpf.h. */
@@ -130,6 +153,41 @@ static __always_inline struct otr_bpf_conn *otr_conn_fresh(__u32 who)
 		__builtin_memset(c, 0, sizeof(*c));
 	return c;
 }
+
+/* The plaintext of connections whose bytes are TLS, by inode: an entry with layer OTR_LAYER_TLS. A
+ * probe in a TLS library cannot use socket storage. Owner: tls.bpf.h; deleted with the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 32768);
+	__type(key, __u64);
+	__type(value, struct otr_bpf_conn);
+} otr_uppers SEC(".maps") __weak;
+
+/* Which connection carries a session of a TLS library. The least recently used are evicted: a
+ * session finds its connection again when it next moves ciphertext. */
+struct otr_tls_key {
+	__u64 session;
+	__u64 tgid;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct otr_tls_key);
+	__type(value, __u64);
+} otr_tls_conns SEC(".maps") __weak;
+
+/* Where ciphertext came in that a TLS library may read later, from its own memory: by the first bytes
+ * of a record's content, which are random. The oldest are evicted. */
+struct otr_cipher_key {
+	__u64 bytes[2];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct otr_cipher_key);
+	__type(value, __u64);
+} otr_ciphers SEC(".maps") __weak;
 
 /* The last exchange of each inbound connection, by inode. A strand keeps a reference (otr_xref),
  * and looks here whether the exchange is open. */

@@ -22,7 +22,7 @@ static __always_inline int otr_asks(const struct otr_bpf_conn *c, __u8 dir)
 /* Looks up the policy of a direction: when a run begins and any policy has changed. */
 static __always_inline void otr_refresh_policy(struct otr_bpf_conn *c, __u8 dir)
 {
-	__u64 key = otr_dir_key(c->inode, dir);
+	__u64 key = otr_policy_key(c->inode, c->layer, dir);
 	struct otr_policy *p = bpf_map_lookup_elem(&otr_policies, &key);
 	struct otr_bpf_dir *f = &c->flow[dir & 1];
 
@@ -104,6 +104,7 @@ OTR_GLOBAL int otr_flush_run(struct otr_bpf_conn *c, const struct otr_move *mv)
 	run->first_ns = f->first_ns;
 	run->calls = f->calls;
 	run->pos_kind = c->pos_kind;
+	run->layer = c->layer;
 	__builtin_memcpy(run->tail, f->tail, sizeof(run->tail));
 	run->last_ns = f->last_ns;
 	run->bytes = f->bytes;
@@ -138,14 +139,19 @@ static __always_inline void otr_shed(struct otr_bpf_conn *c, const struct otr_mo
 OTR_GLOBAL int otr_emit_open(struct otr_bpf_conn *c, const struct otr_move *mv, int is_fresh)
 {
 	__u32 fresh[2] = {};
+	struct sock *sk;
 
-	if (!c || !mv)
+	if (!c || !mv || !mv->sk)
+		return 0;
+	/* A connection that was announced may be over by now, and its port gone. */
+	sk = (struct sock *)mv->sk;
+	if (!is_fresh && c->family != AF_UNIX && !BPF_CORE_READ(sk, __sk_common.skc_num))
 		return 0;
 	if (is_fresh && mv->dir == OTR_DIR_OUT)
 		fresh[OTR_DIR_OUT] = mv->moved;
 	else if (is_fresh)
 		fresh[OTR_DIR_IN] = mv->moved;
-	otr_emit_conn((struct sock *)mv->sk, c, OTR_EV_CONN_OPEN, mv->now, fresh);
+	otr_emit_conn(sk, c, OTR_EV_CONN_OPEN, mv->now, fresh);
 	return 0;
 }
 
@@ -181,7 +187,8 @@ static __always_inline void otr_capture(struct otr_task *t, struct otr_bpf_conn 
 	struct otr_bpf_dir *f = &c->flow[mv->dir & 1];
 	__u32 cap;
 
-	otr_find_bytes(mv);
+	if (mv->kind == OTR_BYTES_NONE)
+		otr_find_bytes(mv);
 	if (f->total == mv->moved) {
 		otr_open(c, mv);
 		if (otr_opening_acts_at_once(c->opening))

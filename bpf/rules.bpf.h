@@ -16,7 +16,7 @@ static __always_inline void otr_cause_of(struct otr_cause *cause, const struct o
 		return;
 	cause->parent.conn = parent->conn;
 	cause->parent.pos = parent->pos;
-	cause->parent.layer = OTR_LAYER_SOCKET;
+	cause->parent.layer = ex ? ex->layer : OTR_LAYER_SOCKET;
 	cause->parent.dir = OTR_DIR_IN;
 	cause->parent.pos_kind = ex ? ex->pos_kind : OTR_POS_OFFSET;
 	cause->evidence = why;
@@ -32,6 +32,7 @@ static __always_inline struct otr_exch *otr_exch_make(const struct otr_bpf_conn 
 		return ex;
 	fresh.tgid = tgid;
 	fresh.pos_kind = c->pos_kind;
+	fresh.layer = c->layer;
 	bpf_map_update_elem(&otr_exchs, &conn, &fresh, BPF_NOEXIST);
 	ex = otr_exch_of(conn);
 	if (!ex)

@@ -14,7 +14,7 @@
 #include "event.h"
 
 /* How one direction of a connection is captured: agent -> kernel, map otr_policies, key
- * otr_dir_key(). Without an entry: HEAD with OTR_HEAD_BYTES. */
+ * otr_policy_key(). Without an entry: HEAD with OTR_HEAD_BYTES. */
 struct otr_policy {
 	__u32 head_bytes; /* per run (HEAD) or per call (CALLS) */
 	__u32 capture;	  /* enum otr_capture */
@@ -41,6 +41,14 @@ static inline __u64 otr_dir_key(__u64 conn, __u32 dir)
 	return conn << 1 | (dir & 1);
 }
 
+/* The key in otr_policies: the bytes of a socket and the plaintext inside them have one each, since
+ * the agent may mute the first when the second has just been found. */
+#define OTR_CONN_TLS (1ull << 62) /* in place of `conn`: its plaintext */
+static inline __u64 otr_policy_key(__u64 conn, __u32 layer, __u32 dir)
+{
+	return otr_dir_key(layer == OTR_LAYER_TLS ? conn | OTR_CONN_TLS : conn, dir);
+}
+
 #define OTR_GO_UNKNOWN 1 /* go_goid: a Go program; the offset of goid is not known */
 
 /* A process that is traced: agent -> kernel, map otr_targets, key tgid. */
@@ -61,6 +69,8 @@ enum otr_hit {
 	OTR_HIT_WAIT, /* a wait of a traced process */
 	OTR_HIT_LIFE, /* connect, close, fork, exec, exit */
 	OTR_HIT_WAKE,
+	OTR_HIT_TLS,  /* the entry and the return of a call of a TLS library */
+	OTR_HIT_STEP, /* such an entry that took a second trap, to step over an instruction */
 	OTR_HIT_MAX,
 };
 
@@ -79,6 +89,7 @@ struct otr_ctl {
 	__u32 want_waits; /* a traced process may be an event loop */
 	__u32 want_wakes; /* a traced process has several threads */
 	__u32 woken;	  /* 1: the agent was woken to drain the rings; the agent clears this */
+	__u32 urgent;	  /* 1: the next record wakes the agent */
 	/* agent -> kernel */
 	__u32 paused; /* 1: requests that begin now are shed, each with its answer */
 	/* Incremented by both sides when a process is added to or removed from otr_libs. */

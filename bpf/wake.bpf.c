@@ -91,7 +91,7 @@ static __always_inline void emit(struct otr_task *waker, struct otr_task *woken,
 	ho->parent.conn = st->cur.conn;
 	ho->parent.pos = st->cur.pos;
 	ho->parent.dir = OTR_DIR_IN;
-	ho->parent.layer = OTR_LAYER_SOCKET;
+	ho->parent.layer = ex->layer;
 	ho->parent.pos_kind = ex->pos_kind;
 	ho->woken = woken->tid;
 	ho->since_ns = st->entry_ns;

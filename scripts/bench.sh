@@ -16,7 +16,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . scripts/services.sh
 . scripts/bench_shim.sh
 
-ROWS="start tcp unix tcp61 unix61 untraced waits cpu memory loss nginx budget service
+ROWS="start tcp unix tcp61 unix61 tls untraced waits cpu memory loss nginx budget service
 	shimidle shimtcp shimunix shimthreads shiminject bothtcp shimnginx shimbudget shimproxy shimservice
 	shimnode shimmem"
 OTRACE=${OTRACE:-build/otrace}
@@ -30,9 +30,9 @@ build() {
 	local f
 	[ -x "$OTRACE" ] || { echo "bench: no $OTRACE: run  make" >&2; exit 1; }
 	mkdir -p "$B"
-	for f in pingpong sink openloop; do
+	for f in pingpong sink openloop tlspong; do
 		[ "$B/$f" -nt "tests/bench/$f.c" ] ||
-			gcc -O2 -Wall -D_GNU_SOURCE -o "$B/$f" "tests/bench/$f.c" -lpthread || exit 1
+			gcc -O2 -Wall -D_GNU_SOURCE -o "$B/$f" "tests/bench/$f.c" -lpthread -lssl -lcrypto || exit 1
 	done
 }
 
@@ -137,7 +137,7 @@ pingpong_start() {
 	# shellcheck disable=SC2206 # words
 	[ -z "${SHIM+is set}" ] || [ "$1" = bare ] ||
 		cmd+=("$OTRACE" run $SHIM --no-live -o "$SVC/agent.txt" --)
-	"${cmd[@]}" "$B/pingpong" "$2" $rounds $calls <"$SVC/$1.in" >"$SVC/$1.ns" 2>"$SVC/$1.err" &
+	"${cmd[@]}" "$B/${PONG:-pingpong}" "$2" $rounds $calls <"$SVC/$1.in" >"$SVC/$1.ns" 2>"$SVC/$1.err" &
 }
 # KIND [NAME]: two ping-pongs alternate, the second one traced (or NAME). Sets BARE and TRACED, in
 # ns.
@@ -173,6 +173,7 @@ row_tcp() { call "socket call, TCP loopback" tcp 350; }
 row_unix() { call "socket call, AF_UNIX" unix 350; }
 row_tcp61() { OTRACE_PROBES="socket lengths" call "  the same by exits (6.1), TCP" tcp 500; }
 row_unix61() { OTRACE_PROBES="socket lengths" call "  the same by exits (6.1), AF_UNIX" unix 500; }
+row_tls() { PONG=tlspong call "TLS call (OpenSSL), by probes in it" tls 3000; }
 
 other() { # WHAT BUDGET TARGET: getppid() of a process that is not traced
 	local i

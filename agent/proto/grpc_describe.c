@@ -15,6 +15,7 @@
 
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
+#include "agent/base/secret.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/side.h"
 #include "agent/proto/url.h"
@@ -167,18 +168,19 @@ static bool is_word(struct otr_slice text, const char *also)
 	return text.len > 0;
 }
 
-/* Returns "package.Service/Method", if the path is one. */
+/* Returns "package.Service/Method", if the path is one and holds no secret. */
 static struct otr_slice method_of(struct otr_slice path)
 {
-	struct otr_slice method = otr_slice_sub(path, 1, path.len), service;
+	struct otr_slice method = otr_slice_sub(path, 1, path.len), service, name;
 	const char *slash = method.len ? memrchr(method.data, '/', method.len) : NULL;
 
 	if (!slash || path.data[0] != '/' || method.len > METHOD_MAX ||
 	    memchr(method.data, '\0', method.len))
 		return OTR_SLICE_NONE;
 	service = otr_slice_sub(method, 0, (size_t)(slash - method.data));
-	if (!is_word(service, "._-/") ||
-	    !is_word(otr_slice_sub(method, service.len + 1, method.len), "_-"))
+	name = otr_slice_sub(method, service.len + 1, method.len);
+	if (!is_word(service, "._-/") || !is_word(name, "_-") || otr_secret_shape(service) ||
+	    otr_secret_shape(name))
 		return OTR_SLICE_NONE;
 	return method;
 }

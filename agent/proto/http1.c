@@ -15,6 +15,7 @@
 #include "agent/proto/http1.h"
 
 #include "agent/base/own.h"
+#include "agent/proto/http2.h"
 
 static void pending_push(struct otr_http1 *h, enum otr_http1_method method)
 {
@@ -178,6 +179,18 @@ static size_t skip_empty_lines(struct otr_slice in)
 	return i;
 }
 
+/* After CONNECT or an upgrade: HTTP/2 ("Upgrade: h2c") is read on. Its stream 1 is the answer to the
+ * request that asked for the upgrade, which has its span by now, with status 101. */
+static enum otr_parse leave(enum otr_dir dir, struct otr_slice in, uint64_t *used,
+			    struct otr_msg *msg)
+{
+	if (otr_http2.sniff(dir, otr_slice_sub(in, 0, OTR_SNIFF_MAX)))
+		msg->next = &otr_http2;
+	else
+		*used = in.len;
+	return OTR_PARSE_SWITCH;
+}
+
 static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, unsigned int flags,
 			    uint64_t *used, struct otr_msg *msg)
 {
@@ -187,10 +200,8 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 	*used = 0;
 	if (!in.len)
 		return flags ? OTR_PARSE_BAD : OTR_PARSE_MORE;
-	if (h->tunnel) {
-		*used = in.len;
-		return OTR_PARSE_SWITCH;
-	}
+	if (h->tunnel)
+		return leave(dir, in, used, msg);
 	if (flags & OTR_IN_TAIL)
 		return otr_http1_tail(d, in, used, msg);
 	if (d->phase != OTR_HTTP1_HEAD)

@@ -94,7 +94,8 @@ static enum otr_parse take_request(const struct call *c, const struct otr_http2_
 	if (!is_request(c, f))
 		return OTR_PARSE_SKIP;
 	c->h2->last = c->fr.stream;
-	if (!otr_http2_add(c->h2, c->fr.stream))
+	c->msg->dropped = !otr_http2_add(c->h2, c->fr.stream);
+	if (c->msg->dropped)
 		return OTR_PARSE_SKIP;
 	otr_http2_request_fill(f, c->msg);
 	return emit(c, OTR_MSG_REQUEST);
@@ -125,7 +126,7 @@ static bool must_await(const struct call *c)
 {
 	const struct otr_http2 *h2 = c->h2;
 	bool answers = h2->whole ? !is_asker(c)
-				 : !h2->dirs[!c->dir].begun && otr_http2_answers(&c->fr, c->in);
+				 : !h2->dirs[!c->dir].begun && otr_http2_may_answer(&c->fr, c->in);
 
 	return answers && c->fr.stream & 1 && c->fr.stream > h2->last &&
 	       !(c->flags & (CUT | OTR_IN_ALONE));

@@ -50,8 +50,9 @@ bool otr_http2_frame_read(struct otr_http2_frame *fr, struct otr_slice in);
 /* Does `in` begin with a frame for certain? `last`: the latest stream that is known, or 0. */
 bool otr_http2_certain(struct otr_slice in, uint32_t last);
 
-/* Does the block of HEADERS at the front of `in` begin with :status? */
-bool otr_http2_answers(const struct otr_http2_frame *fr, struct otr_slice in);
+/* Does the block of HEADERS at the front of `in` begin with :status, or may it, as its first byte is
+ * not there? */
+bool otr_http2_may_answer(const struct otr_http2_frame *fr, struct otr_slice in);
 
 /* Are these the first bytes of a connection, or of a run on one that was open before? */
 bool otr_http2_sniff(enum otr_dir dir, struct otr_slice head);
@@ -62,7 +63,7 @@ struct otr_http2_stream {
 	bool answered;
 };
 
-#define OTR_HTTP2_STREAMS 512 /* open at once; requests beyond have no spans */
+#define OTR_HTTP2_STREAMS 512 /* open at once, less one; requests beyond are counted as lost */
 
 struct otr_http2_dir {
 	struct otr_hpack hpack;

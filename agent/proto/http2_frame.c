@@ -106,13 +106,19 @@ static bool opens_with_settings(const struct otr_http2_frame *fr, struct otr_sli
 	return true;
 }
 
+/* Where the block of HEADERS begins. */
+static size_t field_at(const struct otr_http2_frame *fr)
+{
+	return OTR_HTTP2_HEAD + (fr->flags & OTR_HTTP2_PADDED ? 1u : 0) +
+	       (fr->flags & OTR_HTTP2_PRIO ? 5u : 0);
+}
+
 /* Does a block begin with a pseudo-header of the static table, 1 to 14, or its name: :method, :path,
  * :scheme, :status, :authority? Returns its index, or 0. */
 static unsigned int first_field(const struct otr_http2_frame *fr, struct otr_slice in)
 {
-	size_t at = OTR_HTTP2_HEAD + (fr->flags & OTR_HTTP2_PADDED ? 1 : 0) +
-		    (fr->flags & OTR_HTTP2_PRIO ? 5 : 0);
-	uint8_t byte = at < in.len ? (uint8_t)in.data[at] : 0;
+	size_t at = field_at(fr);
+	uint8_t byte = at < in.len && at < OTR_HTTP2_HEAD + fr->len ? (uint8_t)in.data[at] : 0;
 	uint8_t index = byte & 0x0f;
 
 	if (index > 14 || (byte >= 0x20 && (byte & 0xf0) != 0x40 && (byte & 0xf0) != 0x80))
@@ -120,9 +126,19 @@ static unsigned int first_field(const struct otr_http2_frame *fr, struct otr_sli
 	return index;
 }
 
-bool otr_http2_answers(const struct otr_http2_frame *fr, struct otr_slice in)
+bool otr_http2_may_answer(const struct otr_http2_frame *fr, struct otr_slice in)
 {
-	return first_field(fr, in) >= 8;
+	size_t at = field_at(fr);
+
+	return (in.len <= at && at < OTR_HTTP2_HEAD + fr->len) || first_field(fr, in) >= 8;
+}
+
+/* A frame of which five bytes are fixed: not by chance. */
+static bool is_control(const struct otr_http2_frame *fr)
+{
+	return fr->type == OTR_HTTP2_WINDOW_UPDATE || fr->type == OTR_HTTP2_PING ||
+	       fr->type == OTR_HTTP2_RST_STREAM || fr->type == OTR_HTTP2_PRIORITY ||
+	       (fr->type == OTR_HTTP2_SETTINGS && fr->flags);
 }
 
 bool otr_http2_sniff(enum otr_dir dir, struct otr_slice head)
@@ -137,6 +153,8 @@ bool otr_http2_sniff(enum otr_dir dir, struct otr_slice head)
 		return false;
 	if (opens_with_settings(&fr, head))
 		return true;
+	if (is_control(&fr))
+		return otr_http2_certain(head, 0);
 	return fr.type == OTR_HTTP2_HEADERS && fr.flags & OTR_HTTP2_END_HEADERS &&
 	       first_field(&fr, head) && otr_http2_certain(head, 0);
 }

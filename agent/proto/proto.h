@@ -30,8 +30,9 @@ enum otr_parse {
 	OTR_PARSE_SKIP,	  /* *used > 0 bytes are spent; see `opens`, `over` below */
 	OTR_PARSE_MORE,	  /* `in` is a proper prefix of a message; *used is 0: wait */
 	OTR_PARSE_BAD,	  /* `in` is not this protocol; *used is 0: resync or give up */
-	OTR_PARSE_SWITCH, /* *used bytes are spent; msg->next reads from here on; NULL:
-			   * no parser does, the connection is muted */
+	OTR_PARSE_SWITCH, /* *used bytes are spent; msg->next reads from here on, both
+			   * directions; NULL: no parser does, the connection is muted,
+			   * and *used > 0 */
 };
 
 /* Set in `flags` of parse(). With any of them but ALONE the answer is never MORE. */
@@ -111,6 +112,7 @@ struct otr_msg {
 	bool failed;		    /* the protocol itself reports an error */
 	bool partial;		    /* not copied to its end: some texts are cut or absent */
 	bool interim;		    /* RESPONSE: the final answer is to come (1xx) */
+	bool dropped;		    /* with SKIP: a request for which the state has no room */
 	bool awaits;		    /* with MORE: the request that `in` answers was not read yet */
 	int32_t status;		    /* its status code; 0: it has none */
 	uint16_t skips;		    /* RESPONSE: requests behind its own that the server dropped */

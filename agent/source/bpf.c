@@ -16,8 +16,14 @@
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
 #include "agent/source/bpf_state.h"
+#include "agent/source/tls_probes.h"
 
 #include "agent/source/otrace.skel.h" /* uses types of bpf/shared.h */
+
+/* What a uprobe costs beside its program, by OVERHEAD.md: a trap, and a second one to step over an
+ * instruction (15 us in a virtual machine within another, 3 on hardware). */
+#define TRAP_NS 600
+#define STEP_NS 3000
 
 int otr_bpf_target(struct otr_bpf *b, uint32_t tgid, bool follow)
 {
@@ -27,6 +33,7 @@ int otr_bpf_target(struct otr_bpf *b, uint32_t tgid, bool follow)
 	if (bpf_map__update_elem(b->skel->maps.otr_targets, &tgid, sizeof(tgid), &target,
 				 sizeof(target), BPF_ANY))
 		return -errno;
+	otr_bpf_begun(b, tgid, false);
 	return 0;
 }
 
@@ -73,6 +80,8 @@ int otr_bpf_list(struct otr_bpf *b, uint32_t tgid)
 {
 	struct bpf_program *files = b->skel->progs.otr_list_files;
 
+	if (!tgid && b->tls)
+		otr_bpf_tls_start(b);
 	/* Sockets first: a socket that is first seen after its thread is traced is new. */
 	if (bpf_program__fd(files) >= 0)
 		run_iter(files, tgid);
@@ -84,6 +93,8 @@ void otr_bpf_untarget(struct otr_bpf *b, uint32_t tgid)
 	struct bpf_map *map = b->skel->maps.otr_targets;
 	struct otr_target target = {.off = 1};
 
+	if (b->tls)
+		otr_tls_probes_drop(b->tls, tgid);
 	if (bpf_map__update_elem(map, &tgid, sizeof(tgid), &target, sizeof(target), BPF_ANY))
 		return;
 	run_iter(b->skel->progs.otr_list_tasks, tgid);
@@ -138,6 +149,8 @@ int otr_bpf_record(void *arg, void *data, size_t len)
 		otr_loss_add(OTR_LOSS_RECORD, 1);
 		return 0;
 	}
+	if (b->tls)
+		otr_bpf_tls_record(b, ev);
 	b->fn(b->fn_arg, ev);
 	return 0;
 }
@@ -207,6 +220,7 @@ void otr_bpf_poll(struct otr_bpf *b, uint64_t now_ns, bool all, otr_event_fn fn,
 		report_losses(b, now_ns, fn, arg);
 	}
 	otr_bpf_arm(b);
+	otr_bpf_tls_step(b, now_ns, false);
 }
 
 void otr_bpf_policy(struct otr_bpf *b, uint64_t conn, enum otr_dir dir, enum otr_capture capture,
@@ -237,9 +251,12 @@ uint64_t otr_bpf_cost_ns(const struct otr_bpf *b)
 {
 	uint64_t calls = otr_bpf_hits(b, OTR_HIT_DATA) + otr_bpf_hits(b, OTR_HIT_LIFE);
 	uint64_t light = otr_bpf_hits(b, OTR_HIT_WAIT) + otr_bpf_hits(b, OTR_HIT_WAKE);
+	uint64_t tls = otr_bpf_hits(b, OTR_HIT_TLS);
 
-	/* A wait or a wake-up moves no bytes: it costs a third of a captured call. */
-	return calls * b->price_ns + light * b->price_ns / 3;
+	/* A wait or a wake-up moves no bytes: it costs a third of a captured call. A call of a TLS
+	 * library is two hits, and its plaintext is captured once. */
+	return calls * b->price_ns + light * b->price_ns / 3 + tls * (TRAP_NS + b->price_ns / 2) +
+	       otr_bpf_hits(b, OTR_HIT_STEP) * STEP_NS;
 }
 
 int otr_bpf_door(struct otr_bpf *b, uint64_t inode)

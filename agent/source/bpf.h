@@ -26,6 +26,9 @@ struct otr_bpf_config {
 	bool follow;	   /* and the children of a process on trial */
 	bool verbose;	   /* print the kernel's log where it refuses a program */
 	const char *force; /* names of choices to leave out, for tests: "socket lengths" */
+	bool tls_now;	   /* load the programs of TLS at once, and not on need */
+	void (*notice)(void *arg, const char *text); /* tells a person; or NULL */
+	void *arg;
 };
 
 /* Loads and attaches. Returns 0, or -errno with the reason in `err`: -EPERM where
@@ -37,6 +40,10 @@ void otr_bpf_close(struct otr_bpf **bp);
 /* Traces a process from the next otr_bpf_list() on: all its threads, and with `follow` its
  * children. Returns 0 or -errno. */
 int otr_bpf_target(struct otr_bpf *b, uint32_t tgid, bool follow);
+
+/* A process that is traced executes another program, or (`forked`) is a child by fork: it may have
+ * a TLS library in which it has no probes yet. */
+void otr_bpf_begun(struct otr_bpf *b, uint32_t tgid, bool forked);
 
 /* Ends the tracing of a process at once. What it moved before may still come. */
 void otr_bpf_untarget(struct otr_bpf *b, uint32_t tgid);
@@ -51,6 +58,9 @@ int otr_bpf_listeners(struct otr_bpf *b, otr_event_fn fn, void *arg);
 
 /* Is there a row of otr_probes that this kernel does not support? */
 bool otr_bpf_limited(const struct otr_bpf *b);
+
+/* In how many ms it is to be polled again, at most `ms`. */
+int otr_bpf_rest_ms(const struct otr_bpf *b, int ms);
 
 /* Readable when a ring is an eighth full. Borrowed. */
 int otr_bpf_fd(const struct otr_bpf *b);

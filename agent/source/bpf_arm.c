@@ -189,4 +189,5 @@ void otr_bpf_arm_all(struct otr_bpf *b)
 	b->ctl->want_waits = 1;
 	b->ctl->want_wakes = 1;
 	otr_bpf_arm(b);
+	otr_bpf_tls_step(b, otr_now(), true);
 }

@@ -195,8 +195,8 @@ static int open_skel(struct otr_bpf *b, const struct otr_bpf_config *cfg)
 	b->skel = otrace_bpf__open_opts(&opts);
 	if (!b->skel)
 		return -errno;
-	bpf_object__for_each_program(prog, b->skel->obj)
-		bpf_program__set_autoload(prog, is_loaded(b, bpf_program__name(prog)));
+	bpf_object__for_each_program(prog, b->skel->obj) bpf_program__set_autoload(
+		prog, is_loaded(b, bpf_program__name(prog)) && !otr_bpf_is_tls(prog));
 	bpf_map__set_max_entries(b->skel->maps.otr_data, ring_bytes(b->cpus));
 	if (!b->choice[0])
 		bpf_map__set_max_entries(b->skel->maps.otr_conns_by_sk, 1);
@@ -378,8 +378,6 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg, struct 
 	log_to = &b->log;
 	b->types = -1;
 	rc = load_and_attach(b, cfg, err);
-	if (b->types >= 0)
-		close(b->types);
 	log_to = NULL;
 	if (rc && cfg->verbose)
 		print_log(b);
@@ -394,6 +392,14 @@ int otr_bpf_open(struct otr_bpf **out, const struct otr_bpf_config *cfg, struct 
 	 * before: the agent would not see its exec, and would take its bytes for those of a
 	 * traced process. `trials` is set first, since exec is not looked at without `host`. */
 	b->price_ns = otr_bpf_measure(b);
+	b->btf = cfg->btf;
+	b->notice = cfg->notice;
+	b->notice_arg = cfg->arg;
+	rc = otr_bpf_tls_open(b, cfg->tls_now);
+	if (rc) {
+		otr_err_set(err, "cannot prepare the probes of TLS: %s", strerror(-rc));
+		return rc;
+	}
 	__atomic_store_n(&b->ctl->trials, cfg->trials, __ATOMIC_RELEASE);
 	__atomic_store_n(&b->ctl->host, cfg->host, __ATOMIC_RELEASE);
 	*out = OTR_TAKE(b);
@@ -406,8 +412,11 @@ void otr_bpf_close(struct otr_bpf **bp)
 
 	if (!b)
 		return;
+	otr_bpf_tls_close(b);
 	while (b->n_links)
 		bpf_link__destroy(b->links[--b->n_links]);
+	if (b->types >= 0)
+		close(b->types);
 	ring_buffer__free(b->rings);
 	if (b->skel)
 		otrace_bpf__destroy(b->skel);

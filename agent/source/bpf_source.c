@@ -27,8 +27,7 @@ static int fd(const void *src)
 /* A ring of the kernel that is an eighth full wakes the agent. */
 static int rest_ms(const void *src, bool busy)
 {
-	(void)src;
-	return busy ? 50 : 100;
+	return otr_bpf_rest_ms(src, busy ? 50 : 100);
 }
 
 static int drain(void *src, uint64_t now_ns, otr_event_fn fn, void *arg)
@@ -56,6 +55,11 @@ static void watch(void *src, uint64_t conn, enum otr_dir dir, bool want)
 static int target(void *src, uint32_t tgid, bool follow)
 {
 	return otr_bpf_target(src, tgid, follow);
+}
+
+static void begun(void *src, uint32_t tgid, bool forked)
+{
+	otr_bpf_begun(src, tgid, forked);
 }
 
 static void untarget(void *src, uint32_t tgid)
@@ -104,6 +108,7 @@ const struct otr_source_ops otr_bpf_source = {
 	.policy = policy,
 	.watch = watch,
 	.target = target,
+	.begun = begun,
 	.untarget = untarget,
 	.list = list,
 	.listeners = listeners,

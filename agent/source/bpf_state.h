@@ -12,8 +12,11 @@
 #include "bpf/shared.h"
 
 struct bpf_link;
+struct bpf_program;
+struct otr_bpf_tls;
 struct otrace_bpf;
 struct ring_buffer;
+struct otr_tls_probes;
 
 #define OTR_CPUS_MAX   1024
 #define OTR_PROBES_MAX 8
@@ -24,7 +27,7 @@ struct otr_bpf {
 	struct ring_buffer *rings;
 	struct otr_ctl *ctl; /* the block that the agent and the programs share */
 	int cpus;
-	int types; /* while programs are loaded: the types that they need, or -1 */
+	int types; /* the kernel's types that the programs need, or -1 */
 
 	/* By row of otr_probes: the choice that is used, or -1; and why none is. */
 	int choice[OTR_PROBES_MAX];
@@ -39,6 +42,11 @@ struct otr_bpf {
 	uint64_t percpu[OTR_CPUS_MAX];
 	struct otr_watch watch;
 	uint64_t price_ns;
+	struct otr_tls_probes *tls; /* NULL: this kernel has none */
+	struct otr_bpf_tls *tls_load;
+	const char *btf; /* of the configuration, as these two */
+	void (*notice)(void *arg, const char *text);
+	void *notice_arg;
 	struct otr_buf log;
 	_Alignas(16) unsigned char copy[sizeof(struct otr_ev_data) + OTR_DATA_MAX];
 };
@@ -54,6 +62,18 @@ int otr_bpf_attach(struct otr_bpf *b, size_t row);
 
 /* bpf_arm.c: attaches the probes that traced processes have turned out to need. */
 void otr_bpf_arm(struct otr_bpf *b);
+
+/* bpf_tls.c: the probes in TLS libraries. Their programs take as long to load as all others, and
+ * are loaded by a thread. */
+int otr_bpf_tls_open(struct otr_bpf *b, bool now);
+void otr_bpf_tls_close(struct otr_bpf *b);
+bool otr_bpf_is_tls(const struct bpf_program *prog);
+/* Looks at the processes whose time has come; `wait`: returns when the programs are loaded. */
+void otr_bpf_tls_step(struct otr_bpf *b, uint64_t now_ns, bool wait);
+/* The same at the start of a session: when it returns, processes that were named have probes. */
+void otr_bpf_tls_start(struct otr_bpf *b);
+/* Looks at each record of the kernel: has a process moved TLS that nobody reads, or ended? */
+void otr_bpf_tls_record(struct otr_bpf *b, const struct otr_event *ev);
 
 /* price.c: measures what the probes add to a socket call, in ns. */
 uint64_t otr_bpf_measure(struct otr_bpf *b);

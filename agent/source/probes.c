@@ -61,5 +61,13 @@ const struct otr_probe otr_probes[] = {
 		.when = OTR_PROBE_WAKES,
 		.choices = {{"scheduler", {"otr_waking"}}},
 	},
+	{
+		.name = "TLS",
+		.means = "requests inside TLS are not seen, unless the program carries the library",
+		.when = OTR_PROBE_TLS,
+		.choices = {{"uprobes",
+			     {"otr_tls_enter", "otr_tls_read", "otr_tls_wrote", "otr_tls_shook",
+			      "otr_tls_free", "otr_tls_bio", "otr_tls_biord"}}},
+	},
 	{0},
 };

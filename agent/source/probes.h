@@ -19,6 +19,7 @@ enum otr_probe_when {
 	OTR_PROBE_WAITS, /* while a traced process may be an event loop */
 	OTR_PROBE_WAKES, /* while a traced process has several threads */
 	OTR_PROBE_LIST,	 /* an iterator, run on request */
+	OTR_PROBE_TLS,	 /* in the TLS libraries of traced processes: tls_probes.h */
 };
 
 struct otr_probe {

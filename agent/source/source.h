@@ -60,6 +60,8 @@ struct otr_source_ops {
 	/* Traces a process from the next `list` on, with `follow` its children too. Returns 0 or
 	 * -errno. */
 	int (*target)(void *src, uint32_t tgid, bool follow);
+	/* A traced process executes another program, or (`forked`) is a child by fork; or NULL. */
+	void (*begun)(void *src, uint32_t tgid, bool forked);
 	/* Traces a process no longer. What it moved before may still come. */
 	void (*untarget)(void *src, uint32_t tgid);
 	/* Reports what a process (0: each that is traced) has open. Returns 0 or -errno. */

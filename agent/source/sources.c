@@ -225,6 +225,13 @@ int otr_sources_target(struct otr_sources *s, uint32_t tgid, bool follow)
 	return rc;
 }
 
+void otr_sources_begun(struct otr_sources *s, uint32_t tgid, bool forked)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->open[i].ops->begun)
+			s->open[i].ops->begun(s->open[i].state, tgid, forked);
+}
+
 void otr_sources_untarget(struct otr_sources *s, uint32_t tgid)
 {
 	for (size_t i = 0; i < s->n; i++)

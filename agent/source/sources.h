@@ -64,6 +64,9 @@ enum otr_adopt otr_sources_adopt(struct otr_sources *s, uint32_t tgid, uint64_t 
 /* Has any process a ring that is read here? */
 bool otr_sources_announced(const struct otr_sources *s);
 
+/* As `begun` in source.h. */
+void otr_sources_begun(struct otr_sources *s, uint32_t tgid, bool forked);
+
 /* As in source.h. */
 int otr_sources_target(struct otr_sources *s, uint32_t tgid, bool follow);
 void otr_sources_untarget(struct otr_sources *s, uint32_t tgid);

@@ -11,6 +11,7 @@
 #include "agent/resource/resource.h"
 #include "agent/source/feedback.h"
 #include "agent/stream/flow_state.h"
+#include "bpf/shared.h"
 
 void otr_conn_role(struct otr_conn *cn, enum otr_role role)
 {
@@ -60,13 +61,18 @@ void otr_conn_after_loss(struct otr_conn *cn, const struct otr_flow *fl, bool bu
 	cn->ss->ops.after_loss(cn->ss->arg, cn->facts.hdr.conn, fl->layer, but_last, time_ns);
 }
 
-void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir, enum otr_capture capture,
+/* For the library a connection has one policy, for the kernel side each layer has its own. */
+void otr_conn_policy(struct otr_conn *cn, uint8_t layer, enum otr_dir dir, enum otr_capture capture,
 		     uint32_t head_bytes)
 {
 	const struct otr_feedback *fb = cn->ss->feedback;
+	uint64_t conn = cn->facts.hdr.conn;
 
-	if (fb)
-		fb->policy(fb->arg, cn->facts.hdr.conn, dir, capture, head_bytes);
+	if (!fb)
+		return;
+	fb->policy(fb->arg, conn, dir, capture, head_bytes);
+	if (layer == OTR_LAYER_TLS)
+		fb->policy(fb->arg, conn | OTR_CONN_TLS, dir, capture, head_bytes);
 }
 
 void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want)

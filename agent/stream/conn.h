@@ -67,7 +67,7 @@ void otr_conn_msg(struct otr_conn *cn, struct otr_side *side, struct otr_msg *ms
  */
 void otr_conn_done(struct otr_conn *cn, const struct otr_ref *ref, uint64_t end_pos,
 		   uint64_t until_ns, int error, bool cut);
-void otr_conn_policy(struct otr_conn *cn, enum otr_dir dir, enum otr_capture capture,
+void otr_conn_policy(struct otr_conn *cn, uint8_t layer, enum otr_dir dir, enum otr_capture capture,
 		     uint32_t head_bytes);
 void otr_conn_watch(struct otr_conn *cn, enum otr_dir dir, bool want);
 void otr_conn_after_loss(struct otr_conn *cn, const struct otr_flow *fl, bool but_last,

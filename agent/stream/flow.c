@@ -65,8 +65,8 @@ void otr_flow_mute(struct otr_flow *fl)
 	otr_flow_shut(fl);
 	if (fl->layer == OTR_LAYER_LIB)
 		return;
-	otr_conn_policy(fl->conn, OTR_DIR_IN, OTR_CAPTURE_MUTE, 0);
-	otr_conn_policy(fl->conn, OTR_DIR_OUT, OTR_CAPTURE_MUTE, 0);
+	otr_conn_policy(fl->conn, fl->layer, OTR_DIR_IN, OTR_CAPTURE_MUTE, 0);
+	otr_conn_policy(fl->conn, fl->layer, OTR_DIR_OUT, OTR_CAPTURE_MUTE, 0);
 }
 
 static void ask_policy(struct otr_flow *fl)
@@ -79,8 +79,8 @@ static void ask_policy(struct otr_flow *fl)
 		return; /* a policy is for the bytes of a connection, which are muted */
 	fl->capture = proto->capture;
 	fl->head_bytes = proto->head_bytes;
-	otr_conn_policy(fl->conn, OTR_DIR_IN, proto->capture, proto->head_bytes);
-	otr_conn_policy(fl->conn, OTR_DIR_OUT, proto->capture, proto->head_bytes);
+	otr_conn_policy(fl->conn, fl->layer, OTR_DIR_IN, proto->capture, proto->head_bytes);
+	otr_conn_policy(fl->conn, fl->layer, OTR_DIR_OUT, proto->capture, proto->head_bytes);
 }
 
 bool otr_flow_take(struct otr_flow *fl, const struct otr_proto_ops *proto)

@@ -56,6 +56,8 @@ static inline void take_head(struct otr_flow *fl, struct otr_dir_state *ds, uint
 static void take_skip(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t used,
 		      const struct otr_msg *msg)
 {
+	if (msg->dropped)
+		otr_conn_lost(fl->conn, OTR_LOSS_EVICT);
 	if (msg->opens && !ds->begun)
 		otr_dir_state_mark(ds);
 	ds->begun = msg->opens;

@@ -220,6 +220,28 @@ clients() { # PORT
 		'[400 < v.ms < 3000 for v in V if v.path == "/slow"] == [True]'
 }
 
+@test "after Upgrade: h2c the connection is read on as HTTP/2" {
+	cat >"$dir/all" <<-S
+		$PY $APPS/httpd.py $port & app=\$!
+		nghttpx --workers=1 --frontend='127.0.0.1,$clear;no-tls' --backend='127.0.0.1,$port' \
+			--errorlog-file=$dir/nghttpx.log --conf=/dev/null & proxy=\$!
+		for p in $port $clear; do
+			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null && break; sleep 0.05; done
+		done
+		nghttp -nu -m 2 http://127.0.0.1:$clear/a http://127.0.0.1:$clear/b
+		kill \$proxy \$app
+		wait
+	S
+	for source in --no-shim --no-bpf; do
+		opts=(--no-live $source)
+		traced bash "$dir/all"
+		spans 'sorted((c.asked, c.code) for c in C if c.service == "nghttp") == [
+			("/a", 101), ("/a", 200), ("/b", 200), ("/b", 200)]' \
+			'all(v.parent in {c.span for c in C} for v in V)' \
+			'len([v for v in V if v.service == "nghttpx"]) == 4'
+	done
+}
+
 # Which request a proxy makes for which of many on a connection is not known, unless it passes the
 # header of its client on; none may have a wrong parent.
 @test "nginx before Python, one stream and many on a connection: no parent is wrong" {

@@ -83,11 +83,12 @@ static unsigned int touch(const struct otr_msg *msg)
 static void check_answer(const struct run *r, enum otr_parse rc, uint64_t used, unsigned int flags,
 			 const struct otr_msg *msg)
 {
-	bool spends = rc == OTR_PARSE_MSG || rc == OTR_PARSE_SKIP || rc == OTR_PARSE_SWITCH;
+	bool spends = rc == OTR_PARSE_MSG || rc == OTR_PARSE_SKIP ||
+		      (rc == OTR_PARSE_SWITCH && !msg->next);
 
 	demand(r, rc <= OTR_PARSE_SWITCH, 1, "an answer without a name");
-	demand(r, spends == (used > 0), 1, "used");
-	demand(r, !flags || rc != OTR_PARSE_MORE, 6, "MORE from a cut");
+	demand(r, spends == (used > 0) || msg->next, 1, "used");
+	demand(r, !(flags & ~OTR_IN_ALONE) || rc != OTR_PARSE_MORE, 6, "MORE from a cut");
 	demand(r, msg->n_attrs <= OTR_MSG_ATTRS, 4, "too many attributes");
 	if (rc == OTR_PARSE_MSG)
 		touch(msg);
@@ -121,6 +122,8 @@ static void check_prefixes(struct run *r, enum otr_dir dir, struct otr_slice in)
 		try(r, dir, in, len, OTR_IN_EOF);
 	}
 	try(r, dir, in, in.len, OTR_IN_CUT);
+	if (r->proto->multiplexed)
+		try(r, dir, in, in.len, OTR_IN_ALONE);
 	if (r->proto->body_by_tail && r->lanes[dir].open)
 		try(r, dir, in, in.len < 8 ? in.len : 8, OTR_IN_TAIL);
 }

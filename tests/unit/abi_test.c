@@ -294,10 +294,12 @@ static void ctl(void **state)
 	FIELD(otr_ctl, want_waits, 36, 4);
 	FIELD(otr_ctl, want_wakes, 40, 4);
 	FIELD(otr_ctl, woken, 44, 4);
-	FIELD(otr_ctl, paused, 48, 4);
-	FIELD(otr_ctl, libs_gen, 52, 4);
-	FIELD(otr_ctl, waits_ns, 56, 8);
-	END(otr_ctl, 64);
+	FIELD(otr_ctl, urgent, 48, 4);
+	FIELD(otr_ctl, paused, 52, 4);
+	FIELD(otr_ctl, libs_gen, 56, 4);
+	at += 4; /* padding */
+	FIELD(otr_ctl, waits_ns, 64, 8);
+	END(otr_ctl, 72);
 }
 
 static void order_of_event_kind(void **state)
@@ -437,7 +439,9 @@ static void order_of_hit(void **state)
 	assert_int_equal(OTR_HIT_WAIT, 1);
 	assert_int_equal(OTR_HIT_LIFE, 2);
 	assert_int_equal(OTR_HIT_WAKE, 3);
-	assert_int_equal(OTR_HIT_MAX, 4);
+	assert_int_equal(OTR_HIT_TLS, 4);
+	assert_int_equal(OTR_HIT_STEP, 5);
+	assert_int_equal(OTR_HIT_MAX, 6);
 }
 
 static void version(void **state)

@@ -4,6 +4,7 @@
  * comes between; what was lost is said; and no parent is claimed where several could be it.
  */
 
+#include "agent/proto/http2.h"
 #include "tests/unit/story.h"
 
 #define PREFACE	 "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -334,6 +335,39 @@ static void what_was_compressed_before_is_unknown(void **state)
 	end(&s);
 }
 
+/* More streams at once than the state has room for: those beyond are counted. */
+static void streams_beyond_the_bound_are_counted(void **state)
+{
+	static struct otr_http2 h2;
+	struct otr_msg msg;
+	struct bytes b;
+	uint64_t used;
+	unsigned int requests = 0, dropped = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < 600; i++) {
+		b = (struct bytes){.n = 0};
+		add_request(&b, 1, '1');
+		b.at[7] = (char)((2 * i + 1) >> 8);
+		b.at[8] = (char)(2 * i + 1);
+		otr_msg_clear(&msg);
+		requests += otr_http2.parse(&h2, OTR_DIR_OUT, (struct otr_slice){b.at, b.n}, 0,
+					    &used, &msg) == OTR_PARSE_MSG;
+		dropped += msg.dropped;
+	}
+	assert_int_equal(requests, OTR_HTTP2_STREAMS - 1);
+	assert_int_equal(dropped, 600 - requests);
+	for (unsigned int i = 0; i < 600; i++) {
+		struct otr_http2_stream *at = otr_http2_find(&h2, 2 * i + 1);
+
+		assert_int_equal(at != NULL, i < requests);
+		if (at && i % 3)
+			otr_http2_remove(&h2, at);
+	}
+	for (unsigned int i = 0; i < requests; i++)
+		assert_int_equal(otr_http2_find(&h2, 2 * i + 1) != NULL, i % 3 == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +380,7 @@ int main(void)
 		cmocka_unit_test(of_two_streams_none_is_claimed),
 		cmocka_unit_test(of_two_connections_none_is_claimed),
 		cmocka_unit_test(what_was_compressed_before_is_unknown),
+		cmocka_unit_test(streams_beyond_the_bound_are_counted),
 	};
 
 	return cmocka_run_group_tests_name("http2", tests, NULL, NULL);

@@ -4,8 +4,9 @@
 
 It checks the rows of doctor, and the spans of hop's requests: a client span and a server span on
 each of two wires, each server span below its client span, the second client span below the first
-server span, and the first client span below that of the program, if `run` started it. It prints one
-line, or what is wrong, and then exits 1.
+server span, and the first client span below that of the program, if `run` started it; and the
+spans of two requests inside TLS of a program that runs already. It prints one line, or what is
+wrong, and then exits 1.
 """
 import json
 import re
@@ -13,7 +14,7 @@ import sys
 
 PROCESS, SERVER, CLIENT = 1, 2, 3
 BYTES = {"linux-image-amd64": "system-call exits"}  # 6.1; later kernels have `socket lengths`
-ROWS = ["bytes", "processes", "existing", "waits", "wake-ups", "self-test"]
+ROWS = ["bytes", "processes", "existing", "waits", "wake-ups", "TLS", "self-test"]
 
 
 def parts(path):
@@ -91,6 +92,14 @@ def check_trace(part, found, path):
         yield f"{part}: something was lost"
 
 
+def check_tls(found):
+    """Two requests, a span at each end of the connection."""
+    seen = [s["kind"] for s in spans(found.get("tls.jsonl", [])) if s["name"] == "GET /"]
+    if sorted(seen) != [SERVER, SERVER, CLIENT, CLIENT]:
+        yield "tls: spans of " + (str(sorted(seen)) or "nothing") + "; " + " | ".join(
+            found.get("tls", []))
+
+
 def check_promised(lines):
     if lines.count("at once 60 of 60") != 2 or "status 0" not in lines:
         yield "promised: not as many processes as without the library: " + ", ".join(lines)
@@ -102,7 +111,7 @@ def main():
     wrong = [*check_doctor(meta, found.get("doctor", [])),
              *check_trace("run", found, "/chain"), *check_trace("both", found, "/chain"),
              *check_promised(found.get("promised", [])),
-             *check_trace("attach", found, "/late")]
+             *check_trace("attach", found, "/late"), *check_tls(found)]
     if "end" not in found:
         wrong.append("the guest did not come to its end")
     print("\n".join(wrong) if wrong else

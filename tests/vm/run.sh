@@ -37,8 +37,9 @@ initramfs() { # into $out/initrd
 	cp build/libotrace.so "$root/lib/otrace/"
 	gcc -O2 -Wall -Wextra -Werror -static -o "$root/bin/hop" $here/hop.c
 	gcc -O2 -Wall -Wextra -Werror -o "$root/bin/hop-dynamic" $here/hop.c
+	gcc -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$root/bin/tlspong" tests/bench/tlspong.c -lssl -lcrypto
 	install -m755 $here/init "$root/init"
-	ldd build/otrace | grep -o '/[^ ]*' | while read -r lib; do
+	{ ldd build/otrace; ldd "$root/bin/tlspong"; } | grep -o '/[^ ]*' | while read -r lib; do
 		mkdir -p "$root$(dirname "$lib")"
 		cp -L "$lib" "$root$lib"
 	done
