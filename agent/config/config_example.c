@@ -93,11 +93,11 @@ static size_t print_char(struct otr_slice s, struct otr_buf *out)
 {
 	size_t n = otr_utf8_char(s);
 	uint32_t c = n ? code_point(s, n) : (uint8_t)s.data[0];
-	bool shown = n && otr_text_char(s) && c != 0xfeff && c != 0x2028 && c != 0x2029;
+	bool shown = n && otr_text_char(s) && (c & 0xfffe) != 0xfffe; /* no character */
 
 	if (c == '"' || c == '\\')
 		otr_buf_printf(out, "\\%c", (char)c);
-	else if (shown && (c & 0xfffe) != 0xfffe)
+	else if (shown)
 		otr_buf_add(out, s.data, n);
 	else
 		otr_buf_printf(out, "\\U%08x", c);
