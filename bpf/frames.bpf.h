@@ -8,8 +8,9 @@
 #include "emit.bpf.h"
 #include "frames.h"
 
-#define OTR_FRAMES_STEPS \
-	256 /* steps in one buffer, two for a frame; behind them the direction is lost */
+/* Steps in one buffer, two for a frame; behind them the direction is lost. A stream of small
+ * messages has hundreds of frames in a call. */
+#define OTR_FRAMES_STEPS 2048
 
 /* The stack, 512 bytes for a chain of calls, has no room for another `mv`. The segment is in `mv`
  * and not here: a verifier that does not follow a value does not try each of its lengths (260,000

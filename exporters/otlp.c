@@ -249,8 +249,8 @@ static uint64_t otlp_batch_ns(const void *state)
 const struct otr_exporter_ops otr_exporter_otlp = {
 	.name = "otlp",
 	.schemes = (const char *const[]){"http", "https", "grpc", "grpcs", NULL},
-	.help = "OTLP over HTTP or gRPC, to a Collector, Jaeger or Tempo. As http://HOST:4318, or "
-		"grpc://HOST:4317; grpcs: is gRPC within TLS.",
+	.help = "OTLP, to a Collector, Jaeger or Tempo. By HTTP as http://HOST:4318, "
+		"by gRPC as grpc://HOST:4317; grpcs: uses TLS.",
 	.options = otr_otlp_options,
 	.settings_size = sizeof(struct otr_otlp_settings),
 	.state_size = sizeof(struct otlp),

@@ -37,7 +37,7 @@ static const struct otr_option options[] = {
 	 .max = 100000,
 	 .offset = offsetof(struct settings, series),
 	 .value = "N",
-	 .help = "Sets of labels of each metric at most; further ones are counted in one. "
+	 .help = "Limit of the sets of labels of a metric. Further ones are counted in one. "
 		 "Default: 1000."},
 	{.name = NULL},
 };

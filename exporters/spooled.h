@@ -18,20 +18,20 @@ struct otr_spool_settings {
 
 #define OTR_SPOOL_MIB 256 /* the limit of a spool, unless spool-max is given */
 
-#define OTR_SPOOL_OPTIONS(settings, field)                                                      \
-	{                                                                                       \
-		.name = "spool",                                                                \
-		.type = OTR_OPTION_STRING,                                                      \
-		.offset = offsetof(settings, field.dir),                                        \
-		.value = "DIR",                                                                 \
-		.help = "Keep batches in DIR until they are delivered: through outages of the " \
-			"backend and ends of otrace. One export a folder.",                     \
-	},                                                                                      \
-	{                                                                                       \
-		.name = "spool-max", .type = OTR_OPTION_INT, .min = 1, .max = 1 << 20,          \
-		.offset = offsetof(settings, field.max_mib), .value = "MIB",                    \
-		.help = "Limit of the spool; beyond it the oldest batches are dropped. "        \
-			"Default: 256.",                                                        \
+#define OTR_SPOOL_OPTIONS(settings, field)                                                        \
+	{                                                                                         \
+		.name = "spool",                                                                  \
+		.type = OTR_OPTION_STRING,                                                        \
+		.offset = offsetof(settings, field.dir),                                          \
+		.value = "DIR",                                                                   \
+		.help = "Keep batches on disk in DIR until they are delivered. Outages and ends " \
+			"of otrace lose none. One export a folder.",                              \
+	},                                                                                        \
+	{                                                                                         \
+		.name = "spool-max", .type = OTR_OPTION_INT, .min = 1, .max = 1 << 20,            \
+		.offset = offsetof(settings, field.max_mib), .value = "MIB",                      \
+		.help = "Limit of the spool; beyond it the oldest batches are dropped. "          \
+			"Default: 256.",                                                          \
 	}
 
 /* Fills in the fields for the spool of `dest`. True if the user asks for one. */

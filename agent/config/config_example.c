@@ -10,6 +10,8 @@
 #include "agent/base/buf.h"
 #include "agent/base/own.h"
 #include "agent/base/secret.h"
+#include "agent/base/text.h"
+#include "agent/base/utf8.h"
 #include "agent/config/config.h"
 #include "agent/config/config_value.h"
 
@@ -73,6 +75,35 @@ static bool is_plain(struct otr_slice s)
 	return s.len && !strchr("-%,:=.", s.data[0]) && s.data[s.len - 1] != ':';
 }
 
+/* The character at the head of `s`, `n` bytes of valid UTF-8. */
+static uint32_t code_point(struct otr_slice s, size_t n)
+{
+	uint32_t c = (uint8_t)s.data[0];
+
+	if (n > 1)
+		c &= 0x7fu >> n;
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | ((uint8_t)s.data[i] & 0x3f);
+	return c;
+}
+
+/* Prints the character at the head of `s` as it stands between double quotes. Returns its length; a
+ * broken byte is one. */
+static size_t print_char(struct otr_slice s, struct otr_buf *out)
+{
+	size_t n = otr_utf8_char(s);
+	uint32_t c = n ? code_point(s, n) : (uint8_t)s.data[0];
+	bool shown = n && otr_text_char(s) && (c & 0xfffe) != 0xfffe; /* no character */
+
+	if (c == '"' || c == '\\')
+		otr_buf_printf(out, "\\%c", (char)c);
+	else if (shown)
+		otr_buf_add(out, s.data, n);
+	else
+		otr_buf_printf(out, "\\U%08x", c);
+	return n ? n : 1;
+}
+
 /* Prints a scalar of YAML that means `s`. */
 static void print_scalar(struct otr_slice s, struct otr_buf *out)
 {
@@ -81,14 +112,8 @@ static void print_scalar(struct otr_slice s, struct otr_buf *out)
 		return;
 	}
 	otr_buf_byte(out, '"');
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
-
-		if (c < 0x20 || c == 0x7f)
-			otr_buf_printf(out, "\\x%02x", c);
-		else
-			otr_buf_printf(out, "%s%c", c == '"' || c == '\\' ? "\\" : "", c);
-	}
+	for (size_t i = 0; i < s.len;)
+		i += print_char(otr_slice_sub(s, i, 4), out);
 	otr_buf_byte(out, '"');
 }
 

@@ -128,9 +128,12 @@ struct otr_slice otr_label_status(const struct otr_span *sp, char room[24])
 		return otr_slice_str(room);
 	}
 	text = otr_span_string(sp, OTR_KEY_DB_RESPONSE_STATUS_CODE);
+	if (!text.len)
+		text = otr_span_string(sp, OTR_KEY_RPC_RESPONSE_STATUS_CODE);
 	if (!text.len && sp->failed)
 		text = otr_span_string(sp, OTR_KEY_ERROR_TYPE);
-	if (otr_slice_eq(text, OTR_SLICE("_OTHER")) || is_ok_status(sp, text))
+	if (otr_slice_eq(text, OTR_SLICE("_OTHER")) || otr_slice_eq(text, OTR_SLICE("OK")) ||
+	    is_ok_status(sp, text))
 		return OTR_SLICE_NONE;
 	return text;
 }

@@ -155,6 +155,7 @@ prepared() {
 
 @test "--no-shim traces by the probes alone and injects nothing" {
 	opts=(--no-shim)
+	unset OTRACE_CONFIG # the helpers set it
 	with_server 'curl -s 127.0.0.1:$p/bare; env >&2'
 	run ! grep -E 'LD_PRELOAD|OTRACE_|TRACEPARENT' "$dir/err"
 	spans '[parent(s).service for s in V if s.name == "GET /bare"] == ["curl"]'

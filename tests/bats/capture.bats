@@ -138,10 +138,11 @@ http_capture() {
 	again 'len(V) == 25' 'all(v.code == 200 for v in V)' \
 		'{v.path for v in V} >= {"/kept/last", "/own/1", "/own/3", "/kept/0"}'
 	$PY "$APPS/recap.py" snap=40 "$dir/cap" "$dir/none"
+	packets=$(tcpdump -r "$dir/none" 2>"$dir/log" | wc -l)
 	run "$OTRACE" replay --strict "$dir/none"
 	echo "$output"
 	[ "$status" -eq 5 ]
-	[[ $output == *"176 packets (packet)"*"packet: captured in part, fragmented or damaged"* ]]
+	[[ $output == *"$packets packets (packet)"*"packet: captured in part, fragmented or damaged"* ]]
 }
 
 @test "a capture that begins in the middle of connections: who asks is seen from what they say" {
