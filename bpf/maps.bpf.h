@@ -181,6 +181,7 @@ struct {
  * of a record's content, which are random. The oldest are evicted. */
 struct otr_cipher_key {
 	__u64 bytes[2];
+	__u64 tgid;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -139,9 +139,13 @@ OTR_GLOBAL int otr_upper_begin(struct otr_bpf_conn *c, const struct otr_move *mv
 
 #define OTR_TLS_CCS 6 /* a record change_cipher_spec, its header included */
 
+/* HelloRetryRequest has a fixed number in place of a random one (RFC 8446 4.1.3). */
+#define OTR_TLS_HANDSHAKE 22
+#define OTR_TLS_RETRY	  0x1dbe11619ae574adull
+
 /* Notes the beginning of a record that came in, for a session that may read it from memory. The
  * record may follow one that only says that keys change. */
-static __always_inline void otr_cipher_note(struct otr_bpf_conn *c, struct otr_move *mv)
+static __always_inline void otr_cipher_note(__u32 tgid, struct otr_bpf_conn *c, struct otr_move *mv)
 {
 	struct otr_cipher_key key = {};
 	__u64 inode = c->inode, at;
@@ -153,15 +157,18 @@ static __always_inline void otr_cipher_note(struct otr_bpf_conn *c, struct otr_m
 	bpf_probe_read_user(&type, sizeof(type), (void *)mv->base);
 	if (type == OTR_TLS_TYPE_1)
 		at += OTR_TLS_CCS;
-	if (mv->base + mv->moved < at + sizeof(key) ||
-	    bpf_probe_read_user(&key, sizeof(key), (void *)at))
+	if (mv->base + mv->moved < at + sizeof(key.bytes) ||
+	    bpf_probe_read_user(key.bytes, sizeof(key.bytes), (void *)at))
 		return;
+	if (type == OTR_TLS_HANDSHAKE && key.bytes[1] == OTR_TLS_RETRY)
+		return;
+	key.tgid = tgid;
 	bpf_map_update_elem(&otr_ciphers, &key, &inode, BPF_ANY);
 }
 
 /* A thread moves bytes itself that its TLS library may have made or will read. Returns 1 where they
  * are known to be those of a session: its entry says so since the library has read one of them. */
-OTR_GLOBAL int otr_off_socket(struct otr_bpf_conn *c, struct otr_move *mv)
+OTR_GLOBAL int otr_off_socket(__u32 tgid, struct otr_bpf_conn *c, struct otr_move *mv)
 {
 	struct otr_bpf_conn *up;
 	__u64 inode;
@@ -178,7 +185,7 @@ OTR_GLOBAL int otr_off_socket(struct otr_bpf_conn *c, struct otr_move *mv)
 		return 1;
 	}
 	if (mv->dir == OTR_DIR_IN)
-		otr_cipher_note(c, mv);
+		otr_cipher_note(tgid, c, mv);
 	if (mv->dir == OTR_DIR_IN && !up && otr_is_record(mv))
 		otr_upper_make(c, mv);
 	return 0;
@@ -195,7 +202,7 @@ OTR_GLOBAL int otr_ciphertext(struct otr_task *t, struct otr_bpf_conn *c, struct
 	if (!c->inode)
 		c->inode = otr_sock_inode((struct sock *)mv->sk);
 	if (!c->has_upper && !(t->tls.session ? otr_is_record(mv) && !otr_upper_begin(c, mv)
-					      : otr_off_socket(c, mv))) {
+					      : otr_off_socket(t->tgid, c, mv))) {
 		mv->kind = OTR_BYTES_NONE;
 		return 0;
 	}

@@ -205,13 +205,15 @@ int otr_tls_bio(struct pt_regs *ctx)
 
 /* Is this the beginning of a record's content that came in on a connection? Then it carries the
  * session. The library reads a record's header by itself, or all that is there. */
-static __always_inline void match(struct otr_tls_call *call, __u64 n)
+static __always_inline void match(struct otr_task *t, __u64 n)
 {
-	struct otr_cipher_key key = {};
+	struct otr_cipher_key key = {.tgid = t->tgid};
+	struct otr_tls_call *call = &t->tls;
 	struct otr_bpf_conn *up;
 	__u64 *inode, conn;
 
-	if (n < sizeof(key) || bpf_probe_read_user(&key, sizeof(key), (void *)call->bio_buf))
+	if (n < sizeof(key.bytes) ||
+	    bpf_probe_read_user(key.bytes, sizeof(key.bytes), (void *)call->bio_buf))
 		return;
 	inode = bpf_map_lookup_elem(&otr_ciphers, &key);
 	if (!inode)
@@ -239,7 +241,7 @@ int otr_tls_biord(struct pt_regs *ctx)
 		n = 0;
 	t->tls.bio_sp = 0;
 	if ((int)n > 0)
-		match(&t->tls, n);
+		match(t, n);
 	return 0;
 }
 

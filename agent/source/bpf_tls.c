@@ -28,7 +28,8 @@ static const char *why_of(int error)
 	switch (error) {
 	case EMFILE:
 	case ENOSPC:
-		return "too many processes have such probes already";
+		return "too many processes have such probes already, for the limit of open files "
+		       "(ulimit -n)";
 	case EKEYREJECTED:
 		return "the process filters its system calls, and this kernel needs one that may "
 		       "be denied";

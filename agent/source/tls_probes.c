@@ -12,8 +12,10 @@
 #include "agent/base/keyed.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -21,7 +23,7 @@
 #include "agent/source/fd_closer.h"
 
 #define PROCS_MAX 4096
-#define FDS_MAX	  8192 /* of all processes: above that, new ones have no probes */
+#define FDS_MAX	  8192 /* of all processes, and no more than half of what may be open */
 #define LINKS_MAX (3 * OTR_TLS_LINKS)
 #define AGAIN_NS  (100 * OTR_NS_PER_MS)
 #define AGAIN_MAX (60 * OTR_NS_PER_S)
@@ -52,12 +54,23 @@ struct otr_tls_probes {
 	bool is_ready;	/* `programs` is set */
 	bool is_wanted; /* there is a process with a TLS library */
 	bool has_multi;
-	size_t n_links;
-	uint64_t due_ns; /* the earliest of all; 0: none */
+	size_t n_links, max_links; /* of all processes */
+	uint64_t due_ns;	   /* the earliest of all; 0: none */
 	struct otr_fd_closer *closer;
 	otr_tls_refused_fn refused;
 	void *arg;
 };
+
+/* Without room for descriptors the agent could read no file any more. The limit stays as it is, since
+ * the program of `run` inherits it. */
+static size_t links_max(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur / 2 > FDS_MAX)
+		return FDS_MAX;
+	return files.rlim_cur / 2;
+}
 
 int otr_tls_probes_new(struct otr_tls_probes **out, otr_tls_refused_fn refused, void *arg)
 {
@@ -67,6 +80,7 @@ int otr_tls_probes_new(struct otr_tls_probes **out, otr_tls_refused_fn refused, 
 		return -ENOMEM;
 	for (size_t i = 0; i < OTR_TLS_PROGRAMS; i++)
 		tp->programs[i] = -1;
+	tp->max_links = links_max();
 	tp->refused = refused;
 	tp->arg = arg;
 	*out = tp;
@@ -119,9 +133,23 @@ static struct proc *find(const struct otr_tls_probes *tp, uint32_t tgid)
 	return p;
 }
 
+/* The table is full: the end of some processes may have been lost. */
+static void drop_ended(struct otr_tls_probes *tp)
+{
+	struct proc *p, *next;
+
+	HASH_ITER(hh, tp->procs, p, next)
+		if (kill((pid_t)p->tgid, 0) && errno == ESRCH)
+			drop(tp, p);
+}
+
 static struct proc *make(struct otr_tls_probes *tp, uint32_t tgid)
 {
-	struct proc *p = HASH_COUNT(tp->procs) < PROCS_MAX ? calloc(1, sizeof(*p)) : NULL;
+	struct proc *p;
+
+	if (HASH_COUNT(tp->procs) >= PROCS_MAX)
+		drop_ended(tp);
+	p = HASH_COUNT(tp->procs) < PROCS_MAX ? calloc(1, sizeof(*p)) : NULL;
 
 	if (!p)
 		return NULL;
@@ -223,7 +251,8 @@ static bool look(struct otr_tls_probes *tp, struct proc *p, uint64_t now_ns)
 	};
 	size_t before = p->n_links;
 
-	if (p->n_links + 2 * OTR_TLS_LINKS > LINKS_MAX || tp->n_links + OTR_TLS_LINKS > FDS_MAX) {
+	if (p->n_links + 2 * OTR_TLS_LINKS > LINKS_MAX ||
+	    tp->n_links + OTR_TLS_LINKS > tp->max_links) {
 		refuse(tp, p, "a TLS library", EMFILE);
 		return true;
 	}
