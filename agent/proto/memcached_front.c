@@ -120,10 +120,10 @@ static bool is_key(const struct otr_memcached_command *command, uint32_t arg)
 	       (command->keys == ANY || arg < command->key_at + command->keys);
 }
 
-/* A key has no control characters; on the wire it cannot have blanks. */
+/* A key has no control characters; on the wire it cannot have blanks. "get /path HTTP/1.1" is HTTP. */
 static bool is_valid_key(struct otr_slice key)
 {
-	if (!key.len || key.len > OTR_MEMCACHED_KEY)
+	if (!key.len || key.len > OTR_MEMCACHED_KEY || otr_slice_starts(key, OTR_SLICE("HTTP/")))
 		return false;
 	for (size_t i = 0; i < key.len; i++)
 		if ((unsigned char)key.data[i] <= ' ' || key.data[i] == 127)
