@@ -81,6 +81,9 @@ static const char *reason_of(const struct otr_stream_stat *stat)
 {
 	const char *why;
 
+	/* What moves inside a call of a TLS library that is probed is not copied. */
+	if (!stat->first.len && stat->conn->seen_open)
+		return "nothing was read: inside TLS, or left out to keep --cpu-budget";
 	if (!stat->first.len)
 		return "opened before attach, waiting for a request to begin";
 	why = otr_protocol_unread(slice_of(&stat->first), slice_of(&stat->answer));

@@ -27,7 +27,7 @@ notice() { grep -q -e "$1" "$dir/tracer.err" || { cat "$dir/tracer.err"; return 
 	until_true 60 notice 'AJP is not parsed yet'
 	notice '^otrace: no request was understood in 1[0-9] s$'
 	notice "^ *[a-z0-9.-]* (pid [0-9]*): 1 connection to 127.0.0.1:$port, .*AJP is not parsed yet"
-	notice "^ *openssl (pid [0-9]*): 1 connection to 127.0.0.1:$tls, .* TLS: not readable here"
+	notice "^ *openssl (pid [0-9]*): 1 connection to 127.0.0.1:$tls, .* \(TLS: not readable here\|nothing was read: inside TLS.*\|unknown protocol.*\)"
 	detach
 }
 

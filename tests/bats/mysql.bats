@@ -124,12 +124,14 @@ large() {
 		'sum(c.error for c in C) == 1' 'all("db.namespace" not in c.attr for c in C)'
 }
 
-@test "TLS and compression are named in 'not seen'; inside TLS the library reads" {
+# The probes miss what a program asks in its first 15 ms: that is named.
+@test "inside TLS probes and library read; compression, and TLS that is not read, are named" {
 	export COLUMNS=200
 	opts=(--no-shim)
 	cli --ssl shop -N -e 'SELECT 1'
 	[ "$(cat "$dir/out")" = 1 ]
-	grep -q "^not seen .*:$MY_PORT, .*TLS: not readable here" "$dir/text"
+	grep -Eq "^not seen .*:$MY_PORT, .*(TLS: not readable here|inside TLS)" "$dir/text" ||
+		spans '[c.name for c in C] == ["SELECT"]'
 	rm "$dir/spans"
 	opts=(--no-bpf)
 	cli --ssl shop -N -e 'SELECT name FROM items WHERE note = "SECRETVAL"'
