@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/base/clock.h"
@@ -65,7 +66,10 @@ bool otr_pcap_is_capture(const char *path)
 					  0x0a0d0d0a, 0xa1b2cd34, 0x34cdb2a1};
 	uint32_t magic = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t got = fd < 0 ? -1 : read(fd, &magic, sizeof(magic));
+	struct stat st;
+	bool is_file =
+		fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode); /* a pipe loses what is read */
+	ssize_t got = is_file ? read(fd, &magic, sizeof(magic)) : -1;
 
 	if (fd >= 0)
 		close(fd);

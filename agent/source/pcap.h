@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* Does `path` begin as a file of pcap or pcapng does? */
+/* Is `path` a regular file that begins as one of pcap or pcapng does? */
 bool otr_pcap_is_capture(const char *path);
 
 #endif /* OTR_PCAP_H */

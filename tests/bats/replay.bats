@@ -23,6 +23,12 @@ replay() { "$OTRACE" replay --format jsonl --no-summary -o "$dir/$1" "$dir/rec.o
 	[ "$(ids "$dir/one")" = "$(ids "$dir/spans")" ]
 }
 
+@test "a recording is read from a pipe, too" {
+	replay one
+	cat "$dir/rec.otr" | "$OTRACE" replay --format jsonl --no-summary -o "$dir/two" /dev/stdin
+	cmp "$dir/one" "$dir/two"
+}
+
 @test "replay needs no privilege" {
 	replay one
 	install -m 755 "$OTRACE" "$dir/otrace"
