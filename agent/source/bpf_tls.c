@@ -40,13 +40,23 @@ static const char *why_of(int error)
 	return strerror(error);
 }
 
-/* Said once for a process. */
+/* Has the process ended? Its files are gone then, also while it is not reaped yet. */
+static bool has_ended(uint32_t tgid)
+{
+	char path[32], to[8];
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", tgid);
+	return readlink(path, to, sizeof(to)) < 0 && (errno == ENOENT || errno == ESRCH);
+}
+
+/* Said once for a process. A short one may end before its probes are set: nothing is to be said of
+ * that. */
 static void refused(void *arg, uint32_t tgid, const char *path, int error)
 {
 	const struct otr_bpf *b = arg;
 	char title[64], text[640];
 
-	if (!b->notice)
+	if (!b->notice || has_ended(tgid))
 		return;
 	otr_procfs_title(tgid, title, sizeof(title));
 	snprintf(text, sizeof(text),

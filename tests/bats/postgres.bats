@@ -91,15 +91,16 @@ ssl_is() { psql -Atq "$DSN sslmode=disable" -c 'SHOW ssl' | grep -qx "$1"; }
 	done
 }
 
-@test "after an accepted SSLRequest the connection works as before, and is named in 'not seen'" {
+# The probes miss what a program asks in its first 15 ms: that is named.
+@test "after an accepted SSLRequest the connection works as before, and is read or named in 'not seen'" {
 	ssl_mode on
 	ssl=require
 	export COLUMNS=160
 	opts=(--no-shim)
 	sql plain
 	ssl_mode off
-	spans 'not any("items" in c.name for c in C)'
-	grep -q "^not seen .*:$PG_PORT, .*TLS: not readable here" "$dir/text"
+	grep -Eq "^not seen .*:$PG_PORT, .*(TLS: not readable here|inside TLS)" "$dir/text" ||
+		spans '[c.name for c in C] == ["SELECT items"]'
 }
 
 @test "with both ends traced a statement has one span, that of the client" {
