@@ -11,7 +11,6 @@
 
 #include "exporters/otlp_grpc.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,47 +20,6 @@
 #include "agent/resource/percent.h"
 #include "exporters/otlp.pb-c.h"
 #include "exporters/otlp_response.h"
-
-enum {
-	OK,
-	CANCELLED,
-	UNKNOWN,
-	INVALID_ARGUMENT,
-	DEADLINE_EXCEEDED,
-	NOT_FOUND,
-	ALREADY_EXISTS,
-	PERMISSION_DENIED,
-	RESOURCE_EXHAUSTED,
-	FAILED_PRECONDITION,
-	ABORTED,
-	OUT_OF_RANGE,
-	UNIMPLEMENTED,
-	INTERNAL,
-	UNAVAILABLE,
-	DATA_LOSS,
-	UNAUTHENTICATED,
-	STATUS_MAX,
-};
-
-static const char *const status_names[STATUS_MAX] = {
-	"OK",
-	"CANCELLED",
-	"UNKNOWN",
-	"INVALID_ARGUMENT",
-	"DEADLINE_EXCEEDED",
-	"NOT_FOUND",
-	"ALREADY_EXISTS",
-	"PERMISSION_DENIED",
-	"RESOURCE_EXHAUSTED",
-	"FAILED_PRECONDITION",
-	"ABORTED",
-	"OUT_OF_RANGE",
-	"UNIMPLEMENTED",
-	"INTERNAL",
-	"UNAVAILABLE",
-	"DATA_LOSS",
-	"UNAUTHENTICATED",
-};
 
 void otr_grpc_prefix(uint8_t out[OTR_GRPC_PREFIX], size_t len, bool is_gzip)
 {
@@ -83,20 +41,6 @@ void otr_grpc_reset(struct otr_grpc_answer *a)
 	a->status = OTR_GRPC_NONE;
 	a->message[0] = '\0';
 	a->n_details = 0;
-}
-
-static int read_status(struct otr_slice value)
-{
-	int n = 0;
-
-	if (!value.len || value.len > 3)
-		return UNKNOWN;
-	for (size_t i = 0; i < value.len; i++) {
-		if (!isdigit((unsigned char)value.data[i]))
-			return UNKNOWN;
-		n = n * 10 + (value.data[i] - '0');
-	}
-	return n < STATUS_MAX ? n : UNKNOWN;
 }
 
 static void read_message(struct otr_grpc_answer *a, struct otr_slice value)
@@ -148,7 +92,7 @@ void otr_grpc_header(void *answer, struct otr_slice name, struct otr_slice value
 	struct otr_grpc_answer *a = answer;
 
 	if (otr_slice_eq_nocase(name, OTR_SLICE("grpc-status")))
-		a->status = read_status(value);
+		a->status = otr_grpc_status_read(value);
 	else if (otr_slice_eq_nocase(name, OTR_SLICE("grpc-message")))
 		read_message(a, value);
 	else if (otr_slice_eq_nocase(name, OTR_SLICE("grpc-status-details-bin")))
@@ -192,40 +136,18 @@ static bool retry_info(const struct otr_grpc_answer *a, uint64_t *ns)
 	return found;
 }
 
-/* The status of an answer that has no grpc-status. */
-static int status_of_http(long http)
-{
-	switch (http) {
-	case 400:
-		return INTERNAL;
-	case 401:
-		return UNAUTHENTICATED;
-	case 403:
-		return PERMISSION_DENIED;
-	case 404:
-		return UNIMPLEMENTED;
-	case 429:
-	case 502:
-	case 503:
-	case 504:
-		return UNAVAILABLE;
-	default:
-		return UNKNOWN;
-	}
-}
-
-static bool is_retried(int status, bool has_pause)
+static bool is_retried(enum otr_grpc_status status, bool has_pause)
 {
 	switch (status) {
-	case CANCELLED:
-	case DEADLINE_EXCEEDED:
-	case ABORTED:
-	case OUT_OF_RANGE:
-	case UNAVAILABLE:
-	case DATA_LOSS:
+	case OTR_GRPC_CANCELLED:
+	case OTR_GRPC_DEADLINE_EXCEEDED:
+	case OTR_GRPC_ABORTED:
+	case OTR_GRPC_OUT_OF_RANGE:
+	case OTR_GRPC_UNAVAILABLE:
+	case OTR_GRPC_DATA_LOSS:
 		return true;
 	default:
-		return status == RESOURCE_EXHAUSTED && has_pause;
+		return status == OTR_GRPC_RESOURCE_EXHAUSTED && has_pause;
 	}
 }
 
@@ -243,7 +165,7 @@ static struct otr_slice message_of(struct otr_slice body)
 	return otr_slice_sub(body, OTR_GRPC_PREFIX, len);
 }
 
-static void explain(const struct otr_grpc_answer *a, int status, long http,
+static void explain(const struct otr_grpc_answer *a, enum otr_grpc_status status, long http,
 		    struct otr_push_result *res)
 {
 	static const char hint[] =
@@ -254,21 +176,22 @@ static void explain(const struct otr_grpc_answer *a, int status, long http,
 		snprintf(res->why, sizeof(res->why), "HTTP %ld without a status of gRPC", http);
 	else
 		snprintf(res->why, sizeof(res->why), "gRPC status %d, %s", status,
-			 status_names[status]);
+			 otr_grpc_status_name(status));
 	otr_otlp_add_reason(res, a->message, strlen(a->message));
 	n = strlen(res->why);
-	if (status == UNIMPLEMENTED || (a->status == OTR_GRPC_NONE && http == 200))
+	if (status == OTR_GRPC_UNIMPLEMENTED || (a->status == OTR_GRPC_NONE && http == 200))
 		snprintf(res->why + n, sizeof(res->why) - n, "%s", hint);
 }
 
 enum otr_push otr_grpc_judge(const struct otr_grpc_answer *a, long http, struct otr_slice body,
 			     size_t n, struct otr_push_result *res)
 {
-	int status = a->status == OTR_GRPC_NONE ? status_of_http(http) : a->status;
+	enum otr_grpc_status status =
+		a->status == OTR_GRPC_NONE ? otr_grpc_status_of_http(http) : a->status;
 	uint64_t pause_ns = 0;
 	bool has_pause;
 
-	if (status == OK) {
+	if (status == OTR_GRPC_OK) {
 		body = message_of(body);
 		if (body.len)
 			otr_otlp_partial(body, n, res);

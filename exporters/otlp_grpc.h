@@ -16,11 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/base/grpc_status.h"
 #include "agent/base/slice.h"
 #include "exporters/exporter.h"
 
-#define OTR_GRPC_PREFIX	 5 /* bytes before a message */
-#define OTR_GRPC_NONE	 (-1)
+#define OTR_GRPC_PREFIX	 5    /* bytes before a message */
 #define OTR_GRPC_DETAILS 4096 /* bytes of details that are kept; more are not read */
 #define OTR_GRPC_MESSAGE 256
 
@@ -29,7 +29,7 @@ void otr_grpc_prefix(uint8_t out[OTR_GRPC_PREFIX], size_t len, bool is_gzip);
 
 /* What the headers and trailers of an answer say. */
 struct otr_grpc_answer {
-	int status;			/* of grpc-status; OTR_GRPC_NONE: there was none */
+	enum otr_grpc_status status;	/* of grpc-status; OTR_GRPC_NONE: there was none */
 	char message[OTR_GRPC_MESSAGE]; /* decoded */
 	size_t n_details;
 	uint8_t details[OTR_GRPC_DETAILS]; /* a google.rpc.Status */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/grpc_status.h"
 #include "agent/base/own.h"
 #include "agent/base/secret.h"
 #include "agent/proto/msg.h"
@@ -24,109 +25,33 @@
 #define TEXT_MAX   4096
 #define METHOD_MAX 255
 
-enum status {
-	OK,
-	CANCELLED,
-	UNKNOWN,
-	INVALID_ARGUMENT,
-	DEADLINE_EXCEEDED,
-	NOT_FOUND,
-	ALREADY_EXISTS,
-	PERMISSION_DENIED,
-	RESOURCE_EXHAUSTED,
-	FAILED_PRECONDITION,
-	ABORTED,
-	OUT_OF_RANGE,
-	UNIMPLEMENTED,
-	INTERNAL,
-	UNAVAILABLE,
-	DATA_LOSS,
-	UNAUTHENTICATED,
-	STATUSES,
-	NO_STATUS = STATUSES,
-};
-
-static const char *const names[STATUSES] = {
-	[OK] = "OK",
-	[CANCELLED] = "CANCELLED",
-	[UNKNOWN] = "UNKNOWN",
-	[INVALID_ARGUMENT] = "INVALID_ARGUMENT",
-	[DEADLINE_EXCEEDED] = "DEADLINE_EXCEEDED",
-	[NOT_FOUND] = "NOT_FOUND",
-	[ALREADY_EXISTS] = "ALREADY_EXISTS",
-	[PERMISSION_DENIED] = "PERMISSION_DENIED",
-	[RESOURCE_EXHAUSTED] = "RESOURCE_EXHAUSTED",
-	[FAILED_PRECONDITION] = "FAILED_PRECONDITION",
-	[ABORTED] = "ABORTED",
-	[OUT_OF_RANGE] = "OUT_OF_RANGE",
-	[UNIMPLEMENTED] = "UNIMPLEMENTED",
-	[INTERNAL] = "INTERNAL",
-	[UNAVAILABLE] = "UNAVAILABLE",
-	[DATA_LOSS] = "DATA_LOSS",
-	[UNAUTHENTICATED] = "UNAUTHENTICATED",
-};
-
-/* A number that is none of these is UNKNOWN to clients. */
-static enum status read_status(struct otr_slice text)
-{
-	unsigned int n = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] < '0' || text.data[i] > '9' || n >= STATUSES)
-			return UNKNOWN;
-		n = n * 10 + (unsigned int)(text.data[i] - '0');
-	}
-	return n < STATUSES ? (enum status)n : UNKNOWN;
-}
-
-static enum status of_http(int32_t status)
-{
-	switch (status) {
-	case 0:
-	case 200:
-		return NO_STATUS;
-	case 400:
-		return INTERNAL;
-	case 401:
-		return UNAUTHENTICATED;
-	case 403:
-		return PERMISSION_DENIED;
-	case 404:
-		return UNIMPLEMENTED;
-	case 429:
-	case 502:
-	case 503:
-	case 504:
-		return UNAVAILABLE;
-	default:
-		return UNKNOWN;
-	}
-}
-
-static enum status of_reset(struct otr_slice why)
+static enum otr_grpc_status of_reset(struct otr_slice why)
 {
 	if (otr_slice_eq(why, OTR_SLICE("REFUSED_STREAM")))
-		return UNAVAILABLE;
+		return OTR_GRPC_UNAVAILABLE;
 	if (otr_slice_eq(why, OTR_SLICE("CANCEL")))
-		return CANCELLED;
+		return OTR_GRPC_CANCELLED;
 	if (otr_slice_eq(why, OTR_SLICE("ENHANCE_YOUR_CALM")))
-		return RESOURCE_EXHAUSTED;
+		return OTR_GRPC_RESOURCE_EXHAUSTED;
 	if (otr_slice_eq(why, OTR_SLICE("INADEQUATE_SECURITY")))
-		return PERMISSION_DENIED;
-	return INTERNAL;
+		return OTR_GRPC_PERMISSION_DENIED;
+	return OTR_GRPC_INTERNAL;
 }
 
-static enum status find_status(const struct otr_msg *rsp)
+static enum otr_grpc_status find_status(const struct otr_msg *rsp)
 {
 	struct otr_slice text;
 
 	if (!rsp)
-		return NO_STATUS;
+		return OTR_GRPC_NONE;
 	text = otr_msg_custom(rsp, OTR_HTTP2_GRPC_STATUS);
 	if (text.len)
-		return read_status(text);
+		return otr_grpc_status_read(text);
 	text = otr_msg_text(rsp, OTR_KEY_ERROR_TYPE);
-	return text.len ? of_reset(text) : of_http(rsp->status);
+	if (text.len)
+		return of_reset(text);
+	return !rsp->status || rsp->status == 200 ? OTR_GRPC_NONE
+						  : otr_grpc_status_of_http(rsp->status);
 }
 
 static bool gave_up(const struct otr_msg *rsp)
@@ -135,25 +60,27 @@ static bool gave_up(const struct otr_msg *rsp)
 	       otr_slice_eq(otr_msg_text(rsp, OTR_KEY_ERROR_TYPE), OTR_SLICE("CANCEL"));
 }
 
-static bool is_server_error(enum status status)
+static bool is_server_error(enum otr_grpc_status status)
 {
-	return status == UNKNOWN || status == DEADLINE_EXCEEDED || status == UNIMPLEMENTED ||
-	       status == INTERNAL || status == UNAVAILABLE || status == DATA_LOSS;
+	return status == OTR_GRPC_UNKNOWN || status == OTR_GRPC_DEADLINE_EXCEEDED ||
+	       status == OTR_GRPC_UNIMPLEMENTED || status == OTR_GRPC_INTERNAL ||
+	       status == OTR_GRPC_UNAVAILABLE || status == OTR_GRPC_DATA_LOSS;
 }
 
 static void set_status(bool server, const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
-	enum status status = find_status(rsp);
+	enum otr_grpc_status status = find_status(rsp);
 
 	if (!server && gave_up(rsp)) {
 		otr_sb_error(sb, OTR_SLICE("CANCEL"));
 		return;
 	}
-	if (status == NO_STATUS)
+	if (status == OTR_GRPC_NONE)
 		return;
-	otr_sb_string(sb, OTR_KEY_RPC_RESPONSE_STATUS_CODE, otr_slice_str(names[status]));
-	if (server ? is_server_error(status) : status != OK)
-		otr_sb_error(sb, otr_slice_str(names[status]));
+	otr_sb_string(sb, OTR_KEY_RPC_RESPONSE_STATUS_CODE,
+		      otr_slice_str(otr_grpc_status_name(status)));
+	if (server ? is_server_error(status) : status != OTR_GRPC_OK)
+		otr_sb_error(sb, otr_slice_str(otr_grpc_status_name(status)));
 }
 
 static bool is_word(struct otr_slice text, const char *also)
@@ -205,7 +132,7 @@ static int set_method(bool server, const struct otr_msg *req, const struct otr_m
 	otr_sb_name(sb, OTR_SLICE("grpc"));
 	if (!req->target.len)
 		return 0;
-	if (!method.len || (server && find_status(rsp) == UNIMPLEMENTED))
+	if (!method.len || (server && find_status(rsp) == OTR_GRPC_UNIMPLEMENTED))
 		return set_original(req->target, sb);
 	otr_sb_name(sb, method);
 	otr_sb_string(sb, OTR_KEY_RPC_METHOD, method);
