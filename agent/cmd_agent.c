@@ -47,10 +47,9 @@ static int open_all(struct agent *ag, struct otr_err *err)
 		.adopt = true,
 		.host = true,
 		.at_exec = otr_rules_at_exec(&ag->host.rules),
-		.wanted = otr_rules_wanted,
-		.sample = otr_rules_rate,
-		.service = otr_rules_name,
+		.judge = otr_rules_ruling,
 		.arg = &ag->host.rules,
+		.by_rules = true,
 	};
 
 	if (otr_sinks_open(&ag->sinks, &sinks, err))
