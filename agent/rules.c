@@ -143,6 +143,7 @@ static int set_env(const struct reading *rd, const char *value)
 	if (rd->rule->n_env == OTR_RULE_ENVS) {
 		otr_err_set(rd->err, "%s %s: more than %d env= in one rule", rd->from, rd->text,
 			    OTR_RULE_ENVS);
+		otr_err_hint(rd->err, "right: %d at most, all of which fit", OTR_RULE_ENVS);
 		return -EINVAL;
 	}
 	rd->rule->env[rd->rule->n_env++] = value;
@@ -222,6 +223,7 @@ static int parse_one(const struct reading *rd)
 	if (strlen(rd->text) >= sizeof(rule->text)) {
 		otr_err_set(rd->err, "%s %.60s..: longer than %zu bytes", rd->from, rd->text,
 			    sizeof(rule->text) - 1);
+		otr_err_hint(rd->err, "right: fewer or shorter terms; * stands for any text");
 		return -EINVAL;
 	}
 	*rule = (struct otr_rule){.mode = OTR_MODE_UNCHANGED};
@@ -251,7 +253,7 @@ int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err)
 		const struct reading rd = {&rules->rules[rules->n], *texts, "--rule", err};
 
 		if (rules->n == OTR_RULES_MAX) {
-			otr_err_set(err, "more than %d rules", OTR_RULES_MAX);
+			otr_err_set(err, "--rule: more than %d rules", OTR_RULES_MAX);
 			return -EINVAL;
 		}
 		rc = parse_one(&rd);

@@ -207,6 +207,16 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 		'len({s.resource["service.instance.id"] for s in V}) == 2'
 }
 
+@test "more than 64 rules are refused, with what is right" {
+	many=()
+	for i in {1..65}; do many+=(--rule "port=$i"); done
+	run "$OTRACE" agent "${many[@]}"
+	echo "$output"
+	[ "$status" -eq 2 ]
+	[ "${lines[0]}" = 'otrace agent: --rule: the list is too long' ]
+	[[ ${lines[1]} == *'right: 64 items at most' ]]
+}
+
 @test "a wrong rule is refused with what was read and what is right" {
 	for bad in port=x port=99999 mode=on colour=red exe; do
 		run "$OTRACE" agent --rule "$bad"

@@ -143,7 +143,7 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	rm "$file"
 	head -c 300000 /dev/zero | tr '\0' '#' >"$file"
 	run "$OTRACE" config check "$file"
-	[[ $output == *"longer than 262144 bytes"* ]]
+	[[ $output == *"longer than 262144 bytes"*"right: fewer items"* ]]
 }
 
 @test "the example is right as it is, and with every key in force" {
