@@ -376,6 +376,14 @@ bool otr_rules_at_exec(const struct otr_rules *rules)
 	return false;
 }
 
+bool otr_rules_select_none(const struct otr_rules *rules)
+{
+	for (size_t i = 0; i < rules->n; i++)
+		if (rules->rules[i].mode != OTR_MODE_UNCHANGED)
+			return false;
+	return rules->n;
+}
+
 /* What the rule says of processes that it fits. */
 static void apply(const struct otr_rule *rule, struct otr_ruling *out)
 {

@@ -62,6 +62,10 @@ int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err);
 /* May a process be traced before it listens anywhere? */
 bool otr_rules_at_exec(const struct otr_rules *rules);
 
+/* Are there rules, and does none of them select a process, not even to leave it out? Then every
+ * process that listens is traced, which whoever wrote them may not mean. */
+bool otr_rules_select_none(const struct otr_rules *rules);
+
 /* Judges one process: verdict, rate and service name are each those of the last rule that fits and
  * has one; the texts are borrowed from `rules`. Reads its user, environment and language once, and
  * only if a rule that fits otherwise asks for them. */

@@ -125,6 +125,11 @@ static void names_services(void **state)
 	assert_string_equal(otr_rules_judge(&rules, &who).sample, "5%");
 	/* Neither selects: processes that listen are traced as without rules. */
 	assert_false(rules.names_wanted);
+	assert_true(otr_rules_select_none(&rules));
+	parse("port=3000,service=shop", "port=3001,mode=off");
+	assert_false(otr_rules_select_none(&rules));
+	parse("port=3000,service=shop,mode=trace", "sample=5%");
+	assert_false(otr_rules_select_none(&rules));
 	parse("port=3000,service=shop", "port=3000,service=store");
 	assert_string_equal(otr_rules_judge(&rules, &who).service, "store");
 	parse("port=3001,service=shop", NULL);
