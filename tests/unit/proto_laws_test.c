@@ -127,6 +127,10 @@ static void others_are_not_sniffed(void **state)
 		OTR_SLICE("get \x01key\r\n"),
 		OTR_SLICE("incr key\r\n"), /* Redis, as a line, has it too */
 		OTR_SLICE("stats key\n"),
+		OTR_SLICE("watch default\r\n"), /* beanstalkd */
+		OTR_SLICE("delete 17\r\n"),
+		OTR_SLICE("stats\r\n"),
+		OTR_SLICE("quit\r\n"),
 		OTR_SLICE("get /lower HTTP/1."), /* the last digit makes it HTTP */
 		OTR_SLICE("END\r\n"),
 		OTR_SLICE("OK\r\n"),
