@@ -120,8 +120,9 @@ static void others_are_not_sniffed(void **state)
 	const struct otr_slice heads[] = {
 		OTR_SLICE("\0\0\0\x1a\0\3\0\x9\0\0\0\1\0\4demo\0"), /* Kafka */
 		OTR_SLICE("*1\r\n$4\r\nnope\r\n"),
-		OTR_SLICE("PING\r\n"),			  /* NATS */
-		OTR_SLICE("-ERR 'Unknown Protocol'\r\n"), /* NATS, POP3 */
+		OTR_SLICE("\0\0\0\4\0\0\0\0\0\0\0\x10\0\0\0\1zzzz"), /* lengths of 32 bits */
+		OTR_SLICE("PING\r\n"),				     /* NATS */
+		OTR_SLICE("-ERR 'Unknown Protocol'\r\n"),	     /* NATS, POP3 */
 		OTR_SLICE("+OK POP3 ready\r\n"),
 		OTR_SLICE("set key 0 0 value\r\n"),
 		OTR_SLICE("get \x01key\r\n"),
