@@ -60,19 +60,14 @@ struct record {
 	struct otr_slice content; /* as far as it is there */
 };
 
-static unsigned int u16(const char *at)
-{
-	return (unsigned int)(unsigned char)at[0] << 8 | (unsigned char)at[1];
-}
-
 /* Reads the header at the front of `in`, which has HEAD bytes. */
 static bool read_record(struct record *rec, struct otr_slice in)
 {
 	if (in.data[0] != 1 || in.data[1] < BEGIN_REQUEST || in.data[1] > UNKNOWN_TYPE)
 		return false;
 	rec->type = (uint8_t)in.data[1];
-	rec->id = (uint16_t)u16(in.data + 2);
-	rec->len = u16(in.data + 4);
+	rec->id = (uint16_t)otr_fastcgi_u16(in.data + 2);
+	rec->len = otr_fastcgi_u16(in.data + 4);
 	rec->size = HEAD + rec->len + (unsigned char)in.data[6];
 	rec->content = otr_slice_sub(in, HEAD, rec->len);
 	return true;
@@ -99,96 +94,9 @@ static bool is_begin(struct otr_slice in)
 	return in.len >= BEGIN_SIZE && may_be_begin(in);
 }
 
-/* Takes a length off `in`: one byte below 128, else four. */
-static bool take_length(struct otr_slice *in, size_t *len)
+static enum otr_parse emit_request(struct fastcgi *fc, struct otr_fastcgi_params *params,
+				   bool whole, struct otr_msg *msg)
 {
-	size_t n = in->len && (unsigned char)in->data[0] >> 7 ? 4 : 1;
-
-	if (in->len < n)
-		return false;
-	*len = n == 1 ? (unsigned char)in->data[0]
-		      : (size_t)(u16(in->data) & 0x7fff) << 16 | u16(in->data + 2);
-	*in = otr_slice_sub(*in, n, in->len);
-	return true;
-}
-
-/* A parameter that is read, and where it goes. */
-struct param {
-	struct otr_slice name;
-	size_t at; /* of a slice in struct otr_http_request */
-};
-
-#define PARAM(name, field)                                                \
-	{                                                                 \
-		OTR_SLICE(name), offsetof(struct otr_http_request, field) \
-	}
-
-static const struct param params[] = {
-	PARAM("REQUEST_METHOD", method),
-	PARAM("REQUEST_URI", target),
-	PARAM("HTTP_HOST", host),
-	PARAM("REQUEST_SCHEME", scheme),
-	PARAM("HTTP_USER_AGENT", user_agent),
-	PARAM("HTTP_FORWARDED", forwarded),
-	PARAM("HTTP_X_FORWARDED_FOR", x_forwarded_for),
-	PARAM("HTTP_X_FORWARDED_HOST", x_forwarded_host),
-	PARAM("HTTP_X_FORWARDED_PROTO", x_forwarded_proto),
-	PARAM("HTTP_TRACEPARENT", traceparent),
-	PARAM("HTTP_BAGGAGE", baggage),
-	PARAM("HTTP_TRACESTATE", tracestate[0]),
-};
-
-/* What else is read of the parameters. */
-struct extra {
-	struct otr_slice script, path_info, remote;
-};
-
-static void take_param(struct otr_http_request *req, struct extra *ex, struct otr_slice name,
-		       struct otr_slice value)
-{
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(params); i++)
-		if (otr_slice_eq(name, params[i].name))
-			*(struct otr_slice *)((char *)req + params[i].at) = value;
-	if (otr_slice_eq(name, OTR_SLICE("SCRIPT_NAME")))
-		ex->script = value;
-	else if (otr_slice_eq(name, OTR_SLICE("PATH_INFO")))
-		ex->path_info = value;
-	else if (otr_slice_eq(name, OTR_SLICE("REMOTE_ADDR")))
-		ex->remote = value;
-	else if (otr_slice_eq(name, OTR_SLICE("HTTPS")) && otr_slice_eq(value, OTR_SLICE("on")))
-		req->scheme = OTR_SLICE("https");
-	else if (otr_slice_eq(name, OTR_SLICE("SERVER_PROTOCOL")) && value.len == 8 &&
-		 otr_slice_starts(value, OTR_SLICE("HTTP/")))
-		req->version = otr_slice_sub(value, 5, 3);
-}
-
-/* Reads the parameters of one record. One that goes on in the next record is not read. */
-static void take_params(struct otr_http_request *req, struct extra *ex, struct otr_slice in)
-{
-	size_t name, value;
-
-	while (in.len && take_length(&in, &name) && take_length(&in, &value) && name <= in.len &&
-	       value <= in.len - name) {
-		take_param(req, ex, otr_slice_sub(in, 0, name), otr_slice_sub(in, name, value));
-		in = otr_slice_sub(in, name + value, in.len);
-	}
-}
-
-/* Parameters come before headers in no certain order, so defaults are set at the end. */
-static void set_defaults(struct otr_http_request *req, const struct extra *ex)
-{
-	if (!req->target.len)
-		req->target = ex->script.len ? ex->script : ex->path_info;
-	if (!req->forwarded.len && !req->x_forwarded_for.len)
-		req->x_forwarded_for = ex->remote;
-	req->n_traceparent = req->traceparent.len > 0;
-	req->n_tracestate = req->tracestate[0].len > 0;
-}
-
-static enum otr_parse emit_request(struct fastcgi *fc, struct otr_http_request *req,
-				   const struct extra *ex, bool whole, struct otr_msg *msg)
-{
-	set_defaults(req, ex);
 	fc->open = true;
 	fc->answered = fc->headless = fc->in_fields = fc->moved = fc->is_split = false;
 	fc->status = 0;
@@ -196,7 +104,7 @@ static enum otr_parse emit_request(struct fastcgi *fc, struct otr_http_request *
 	msg->kind = OTR_MSG_REQUEST;
 	msg->end = whole ? OTR_END_LATER : OTR_END_RUN;
 	msg->partial = !whole;
-	otr_http_request_fill(req, msg);
+	otr_http_request_fill(otr_fastcgi_request(params), msg);
 	return OTR_PARSE_MSG;
 }
 
@@ -204,30 +112,29 @@ static enum otr_parse emit_request(struct fastcgi *fc, struct otr_http_request *
 static enum otr_parse take_head(struct fastcgi *fc, struct otr_slice in, unsigned int flags,
 				uint64_t *used, struct otr_msg *msg)
 {
-	struct otr_http_request req = {0};
-	struct extra ex = {0};
+	struct otr_fastcgi_params params = {0};
 	struct record rec;
 	size_t at = BEGIN_SIZE + (unsigned char)in.data[6];
 
-	fc->id = (uint16_t)u16(in.data + 2);
+	fc->id = (uint16_t)otr_fastcgi_u16(in.data + 2);
 	for (;; at += rec.size) {
 		if (at + HEAD > in.len || at > PARAMS_MAX)
 			break;
 		if (!read_record(&rec, otr_slice_sub(in, at, in.len)) || rec.type != PARAMS ||
 		    rec.id != fc->id)
 			return OTR_PARSE_BAD;
-		take_params(&req, &ex, rec.content);
+		otr_fastcgi_take(&params, rec.content);
 		if (rec.len)
 			continue;
 		*used = at + rec.size;
-		return emit_request(fc, &req, &ex, true, msg);
+		return emit_request(fc, &params, true, msg);
 	}
 	if (!flags)
 		return at > PARAMS_MAX ? OTR_PARSE_BAD : OTR_PARSE_MORE;
 	*used = in.len;
-	if (!req.method.len)
+	if (!params.req.method.len)
 		return OTR_PARSE_SKIP;
-	return emit_request(fc, &req, &ex, false, msg);
+	return emit_request(fc, &params, false, msg);
 }
 
 /* Takes one record of the web server. */
