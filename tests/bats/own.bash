@@ -18,7 +18,7 @@ start_of() { # PID: its start time; nothing if there is none
 	[ "$1" = Z ] || echo "${20}"
 }
 is_own() { # PID: does it run, and is it the process that was given to own()?
-	[ -n "${began[$1]:-}" ] && [ "$(start_of "$1")" = "${began[$1]}" ]
+	[[ -n ${began[$1]:-} && $(start_of "$1") = "${began[$1]}" ]]
 }
 
 end_own() { # ends all; after ten seconds by SIGKILL
