@@ -172,7 +172,7 @@ struct otr_exchange {
 	bool has_header;     /* `header` was read */
 	bool same_host;	     /* see struct otr_side */
 	bool partial;	     /* the head of its request was not seen whole */
-	bool shares_wire;    /* others of its wire were open at the same time */
+	bool shares_wire;    /* others of its wire were open at the same time, or came in its run */
 	bool ends;	     /* its OTR_MSG_END came */
 	uint16_t reported_s; /* the age at which it was reported as open, last */
 	int error;	     /* errno that ended it, or 0 */

@@ -63,10 +63,23 @@ static void share_wire(struct otr_exchange *ex)
 			others[i]->shares_wire = ex->shares_wire = true;
 }
 
+/* An earlier request of the same run may be over, reset by its client, while its handler goes on. */
+static void share_run(struct otr_exchange *ex)
+{
+	struct otr_exchange *all = ex->wire->all, *last = all ? all->wire_prev : NULL;
+
+	while (last && (last->ref.layer != ex->ref.layer || last->ref.dir != ex->ref.dir))
+		last = last == all ? NULL : last->wire_prev;
+	if (last && (uint32_t)last->run_pos == (uint32_t)ex->run_pos)
+		last->shares_wire = ex->shares_wire = true;
+}
+
 static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	if (ex->proto->multiplexed)
+	if (ex->proto->multiplexed) {
 		share_wire(ex);
+		share_run(ex);
+	}
 	DL_APPEND2(ex->wire->all, ex, wire_prev, wire_next);
 	DL_APPEND(st->live, ex);
 	if (ex->answer == OTR_ANSWER_AWAITED)
