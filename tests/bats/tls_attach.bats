@@ -101,6 +101,14 @@ reloaded() {
 		'sum(1 for v in V if parent(v)) == 160'
 }
 
+# As detach(), which waits until no process of the test works.
+loaded_detach() {
+	kill -INT "$tracer"
+	ended "$tracer"
+	[ "$status" = 0 ]
+	rounds=$((rounds + 1))
+}
+
 @test "detach leaves no probe, and 30 times attach and detach under load fail no request" {
 	https
 	server=$pid
@@ -110,16 +118,20 @@ reloaded() {
 	[ "$(changed_bytes)" = 4 ]
 	links=$(grep -h '^link_id' "/proc/$tracer"/fdinfo/* | awk '{ print $2 }')
 	[ -n "$links" ]
+	for id in $links; do bpftool link show id "$id"; done
 	detach
 	[ "$(changed_bytes)" = 0 ]
 	for id in $links; do run ! bpftool link show id "$id"; done
-	bg load "$PY" "$APPS/tlsload.py" "$port" "$dir" /l 4 500 keep
+	bg load "$PY" "$APPS/tlsload.py" "$port" "$dir" /l 4 0 keep
 	load=$pid
+	rounds=0
 	for _ in $(seq 30); do
-		gone "$load" && break
 		attach "$server"
-		detach >/dev/null
+		loaded_detach
 	done
+	[ "$rounds" = 30 ]
+	kill -0 "$load"
+	kill -TERM "$load"
 	ended "$load"
 	[ "$(cat "$dir/load.out")" = "0 failed []" ]
 	kill -0 "$server"
