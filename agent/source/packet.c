@@ -31,7 +31,7 @@ enum {
 
 #define VLAN_TAGS_MAX 4
 #define PAYLOAD_MAX   (1u << 20) /* the kernel's segmentation offload makes 512 KiB at most */
-#define OPTIONS_MAX   16 /* extension headers of IPv6 that are stepped over */
+#define OPTIONS_MAX   16	 /* extension headers of IPv6 that are stepped over */
 
 /* What is left of a packet, from the header that is read next. */
 struct rest {
