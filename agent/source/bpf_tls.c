@@ -182,6 +182,18 @@ static int start_loading(struct otr_bpf *b)
 	return 0;
 }
 
+/* No process gets probes: the row says why. */
+static void give_up(struct otr_bpf *b, const char *why)
+{
+	size_t row;
+
+	otr_tls_probes_free(&b->tls);
+	if (!is_supported(b, &row))
+		return;
+	b->choice[row] = -1;
+	snprintf(b->why[row], sizeof(b->why[row]), "%s: %s", otr_probes[row].choices[0].what, why);
+}
+
 int otr_bpf_tls_open(struct otr_bpf *b, bool now)
 {
 	size_t row;
@@ -205,27 +217,23 @@ static void join(struct otr_bpf_tls *tl)
 static void take_programs(struct otr_bpf *b)
 {
 	struct otr_bpf_tls *tl = b->tls_load;
-	size_t row;
 
 	join(tl);
-	if (!tl->rc) {
+	if (tl->rc)
+		give_up(b, strerror(-tl->rc));
+	else
 		otr_tls_probes_ready(b->tls, tl->programs);
-		return;
-	}
-	otr_tls_probes_free(&b->tls);
-	if (!is_supported(b, &row))
-		return;
-	b->choice[row] = -1;
-	snprintf(b->why[row], sizeof(b->why[row]), "%s: %s", otr_probes[row].choices[0].what,
-		 strerror(-tl->rc));
 }
 
 void otr_bpf_tls_step(struct otr_bpf *b, uint64_t now_ns, bool wait)
 {
 	struct otr_bpf_tls *tl;
+	int rc = 0;
 
 	if (b->tls && !b->tls_load && (wait || otr_tls_probes_wanted(b->tls)))
-		start_loading(b);
+		rc = start_loading(b);
+	if (rc)
+		give_up(b, strerror(-rc));
 	tl = b->tls_load;
 	if (tl && !tl->is_joined && (wait || __atomic_load_n(&tl->is_done, __ATOMIC_ACQUIRE)))
 		take_programs(b);
