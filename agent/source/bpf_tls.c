@@ -85,6 +85,7 @@ struct otr_bpf_tls {
 	int is_done; /* atomic */
 	int rc;
 	bool is_joined;
+	bool has_multi;
 	int programs[OTR_TLS_PROGRAMS]; /* descriptors, or -1 */
 };
 
@@ -125,7 +126,7 @@ static int load_object(struct otr_bpf_tls *tl, struct bpf_object *obj)
 	bpf_object__for_each_program(prog, obj)
 	{
 		bpf_program__set_autoload(prog, otr_bpf_is_tls(prog));
-		if (otr_bpf_is_tls(prog))
+		if (tl->has_multi && otr_bpf_is_tls(prog))
 			bpf_program__set_expected_attach_type(prog, OTR_UPROBE_MULTI);
 	}
 	if (!rc)
@@ -142,6 +143,7 @@ static void *load(void *arg)
 	char types[32];
 	size_t size;
 
+	tl->has_multi = otr_tls_has_multi();
 	opts.btf_custom_path = tl->b->btf;
 	if (tl->b->types >= 0) {
 		snprintf(types, sizeof(types), "/proc/self/fd/%d", tl->b->types);
@@ -222,7 +224,7 @@ static void take_programs(struct otr_bpf *b)
 	if (tl->rc)
 		give_up(b, strerror(-tl->rc));
 	else
-		otr_tls_probes_ready(b->tls, tl->programs);
+		otr_tls_probes_ready(b->tls, tl->programs, tl->has_multi);
 }
 
 void otr_bpf_tls_step(struct otr_bpf *b, uint64_t now_ns, bool wait)

@@ -383,20 +383,37 @@ static void undo(void *io)
 	close_links(io, 0);
 }
 
-/* A probe in a directory is refused: with EBADF where this kind of link is known, else with
- * EINVAL. */
-bool otr_tls_has_multi(int program)
+/* Tries a probe in a directory, which is no file of a program. */
+static int try_directory(int program, uint32_t pid)
 {
 	uint64_t offset = 0;
 	struct link_create lc = {.n = 1,
 				 .path = (uint64_t)(uintptr_t) "/",
 				 .offsets = (uint64_t)(uintptr_t)&offset,
-				 .pid = (uint32_t)getpid()};
+				 .pid = pid};
 	int fd = create_link(program, &lc);
 
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0 || fd == -EBADF;
+	return fd;
+}
+
+/* The kernel refuses it with EBADF where this kind of link is known, else with EINVAL. Kernels that
+ * take the process for a thread do not look whether its number can be one: -1 is refused with
+ * EINVAL by the others alone. libbpf does the same for its own probes. */
+bool otr_tls_has_multi(void)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = OTR_UPROBE_MULTI);
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	OTR_AUTO(close_fd)
+	int program = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "otr_tls_try", "GPL", insns,
+				    OTR_ARRAY_SIZE(insns), &opts);
+
+	return program >= 0 && try_directory(program, 0) == -EBADF &&
+	       try_directory(program, UINT32_MAX) == -EINVAL;
 }
 
 int otr_tls_attach(struct otr_tls_attached *at)

@@ -87,10 +87,11 @@ int otr_tls_probes_new(struct otr_tls_probes **out, otr_tls_refused_fn refused, 
 	return 0;
 }
 
-void otr_tls_probes_ready(struct otr_tls_probes *tp, const int programs[OTR_TLS_PROGRAMS])
+void otr_tls_probes_ready(struct otr_tls_probes *tp, const int programs[OTR_TLS_PROGRAMS],
+			  bool has_multi)
 {
 	memcpy(tp->programs, programs, sizeof(tp->programs));
-	tp->has_multi = otr_tls_has_multi(programs[OTR_TLS_ENTER]);
+	tp->has_multi = has_multi;
 	tp->is_ready = true;
 }
 
