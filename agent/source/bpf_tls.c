@@ -30,9 +30,6 @@ static const char *why_of(int error)
 	case ENOSPC:
 		return "too many processes have such probes already, for the limit of open files "
 		       "(ulimit -n)";
-	case EKEYREJECTED:
-		return "the process filters its system calls, and this kernel needs one that may "
-		       "be denied";
 	case EACCES:
 	case EPERM:
 		return "the kernel does not permit it";
@@ -199,8 +196,12 @@ static void give_up(struct otr_bpf *b, const char *why)
 int otr_bpf_tls_open(struct otr_bpf *b, bool now)
 {
 	size_t row;
-	int rc = is_supported(b, &row) ? otr_tls_probes_new(&b->tls, refused, b) : 0;
+	int rc;
 
+	if (is_supported(b, &row) && otr_tls_return_kills())
+		give_up(b, "this kernel would kill a process that filters its system calls "
+			   "(seccomp); Linux 6.14 does not");
+	rc = is_supported(b, &row) ? otr_tls_probes_new(&b->tls, refused, b) : 0;
 	/* Where programs carry no library, the first one may be over before the programs are loaded
 	 * on need. */
 	if (!rc && b->tls && now)

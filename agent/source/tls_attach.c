@@ -20,7 +20,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "agent/base/foreign.h"
@@ -325,23 +324,6 @@ static bool is_own(int exe)
 	       own.st_ino == st.st_ino;
 }
 
-/* Linux 6.11 to 6.13 return from a probe by a system call that a filter of the process may deny; then
- * the process is killed. Later ones let it pass, earlier ones have none. */
-static bool may_be_killed(uint32_t pid)
-{
-	char text[4096], *at;
-	struct utsname host;
-	int major, minor;
-
-	if (uname(&host) || sscanf(host.release, "%d.%d", &major, &minor) != 2 || major != 6 ||
-	    minor < 11 || minor > 13)
-		return false;
-	if (otr_foreign_proc(pid, "status", text, sizeof(text)) <= 0)
-		return true;
-	at = strstr(text, "\nSeccomp:");
-	return !at || atoi(at + strlen("\nSeccomp:"));
-}
-
 static int open_exe(uint32_t pid)
 {
 	char path[32];
@@ -368,11 +350,6 @@ static void look(void *io)
 	otr_foreign_lines(maps, MAPS, look_at_line, &mp);
 	if ((mp.carries && !at->is_unread) || is_own(exe))
 		return;
-	if (may_be_killed(at->pid)) {
-		at->error = mp.n ? EKEYREJECTED : 0;
-		snprintf(at->path, sizeof(at->path), "%s", mp.libs[0].path);
-		return;
-	}
 	take_file(at, exe, "its program"); /* which may hold the library itself */
 	for (size_t i = 0; i < mp.n; i++)
 		take_mapped(at, mp.libs[i].range, mp.libs[i].path);

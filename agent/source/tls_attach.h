@@ -54,6 +54,9 @@ struct otr_tls_attached {
  * CAP_SYS_ADMIN. Programs for them are loaded as OTR_UPROBE_MULTI, others are not. */
 bool otr_tls_has_multi(void);
 
+/* Would a probe at a return kill a process that filters its system calls (seccomp)? */
+bool otr_tls_return_kills(void);
+
 /* Attaches to each file that the process has loaded and that is not in `files` yet. What may block
  * for as long as another user likes is left behind after OTR_FOREIGN_MS. Returns how many links
  * there are more, or -errno. */
