@@ -27,9 +27,11 @@ static const char *why_of(int error)
 {
 	switch (error) {
 	case EMFILE:
-	case ENOSPC:
 		return "too many processes have such probes already, for the limit of open files "
 		       "(ulimit -n)";
+	case ENOSPC:
+		return "the process has TLS libraries in more places than otrace probes in one "
+		       "process";
 	case EACCES:
 	case EPERM:
 		return "the kernel does not permit it";

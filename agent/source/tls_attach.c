@@ -158,7 +158,7 @@ static int attach(struct otr_tls_attached *at, int file, const struct batch *man
 
 	if (!many->n)
 		return 0;
-	if (at->n_links + many->n > OTR_TLS_LINKS)
+	if (at->n_links + (at->has_multi ? 1 : many->n) > at->max_links)
 		return -ENOSPC;
 	if (at->has_multi)
 		return keep(at, attach_many(at, file, many, which));
@@ -236,27 +236,36 @@ static int attach_file(struct otr_tls_attached *at, int file)
 	return attach_sites(at, file, sites, n);
 }
 
-/* Has the file its probes already? Notes it if not. */
-static bool is_known(struct otr_tls_attached *at, int file)
+/* Has the file its probes already, or is there no room for another? */
+static bool is_known(const struct otr_tls_attached *at, const struct otr_tls_file *id)
 {
-	struct stat st;
-
-	if (fstat(file, &st) || at->n_files == OTR_TLS_FILES)
-		return true;
 	for (size_t i = 0; i < at->n_files; i++)
-		if (at->files[i].dev == st.st_dev && at->files[i].ino == st.st_ino)
+		if (at->files[i].dev == id->dev && at->files[i].ino == id->ino)
 			return true;
-	at->files[at->n_files++] = (struct otr_tls_file){st.st_dev, st.st_ino};
-	return false;
+	return at->n_files == OTR_TLS_FILES;
+}
+
+/* Is the same to be tried again when the process is looked at next? */
+static bool may_pass(int rc)
+{
+	return rc == -ENOSPC || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -EAGAIN ||
+	       rc == -EINTR;
 }
 
 static void take_file(struct otr_tls_attached *at, int file, const char *path)
 {
+	struct otr_tls_file id;
+	struct stat st;
 	int rc;
 
-	if (file < 0 || is_known(at, file))
+	if (file < 0 || fstat(file, &st))
+		return;
+	id = (struct otr_tls_file){st.st_dev, st.st_ino};
+	if (is_known(at, &id))
 		return;
 	rc = attach_file(at, file);
+	if (!may_pass(rc))
+		at->files[at->n_files++] = id;
 	if (!rc)
 		return;
 	at->error = -rc;

@@ -43,8 +43,9 @@ struct otr_tls_attached {
 	size_t n_files;
 	int links[OTR_TLS_LINKS]; /* gives: their probes, one descriptor each */
 	size_t n_links;
-	int error;	/* gives: the errno that the kernel refused a probe with; or 0 */
-	char path[256]; /* gives: the file in which it did */
+	size_t max_links; /* at most OTR_TLS_LINKS; a file that needs more is refused: ENOSPC */
+	int error;	  /* gives: the errno that the kernel refused a probe with; or 0 */
+	char path[256];	  /* gives: the file in which it did */
 };
 
 #define OTR_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, as what the programs are loaded */
