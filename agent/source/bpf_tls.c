@@ -22,6 +22,7 @@
 
 #define TLS_HANDSHAKE 22
 #define TLS_DATA      23
+#define WAKE_NS	      (100 * OTR_NS_PER_MS)
 
 static const char *why_of(int error)
 {
@@ -230,11 +231,22 @@ static void take_programs(struct otr_bpf *b)
 		otr_tls_probes_ready(b->tls, tl->programs, tl->has_multi);
 }
 
+/* The first handshake that nobody reads wakes the agent, since its process may have just loaded its
+ * library. Where none can be read (a server in Go) a thousand a second would. */
+static void arm_wake(struct otr_bpf *b, uint64_t now_ns)
+{
+	if (!b->tls || now_ns < b->tls_wake_ns)
+		return;
+	b->tls_wake_ns = now_ns + WAKE_NS;
+	__atomic_store_n(&b->ctl->tls_wake, 1, __ATOMIC_RELEASE);
+}
+
 void otr_bpf_tls_step(struct otr_bpf *b, uint64_t now_ns, bool wait)
 {
 	struct otr_bpf_tls *tl;
 	int rc = 0;
 
+	arm_wake(b, now_ns);
 	if (b->tls && !b->tls_load && (wait || otr_tls_probes_wanted(b->tls)))
 		rc = start_loading(b);
 	if (rc)

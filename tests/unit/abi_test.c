@@ -297,7 +297,7 @@ static void ctl(void **state)
 	FIELD(otr_ctl, urgent, 48, 4);
 	FIELD(otr_ctl, paused, 52, 4);
 	FIELD(otr_ctl, libs_gen, 56, 4);
-	at += 4; /* padding */
+	FIELD(otr_ctl, tls_wake, 60, 4);
 	FIELD(otr_ctl, waits_ns, 64, 8);
 	END(otr_ctl, 72);
 }
