@@ -251,6 +251,7 @@ http_capture() {
 	run "$OTRACE" replay "$dir/asks.py"
 	[ "$status" -eq 1 ]
 	[[ $output == *"is not a recording of otrace, and no capture"* ]]
+	[[ $output == *"a capture (pcap, pcapng) with  tcpdump -i any -w FILE tcp"* ]]
 	# No privilege is needed.
 	install -m 755 "$OTRACE" "$dir/otrace"
 	install -m 644 "$dir/cap" "$dir/readable"
