@@ -6,7 +6,8 @@ taken it.
 twice: each packet comes two times. late: each second packet with payload comes after its successor.
 lose=N: the N-th packet with payload is missing. vlan: behind two VLAN tags. raw: without a link
 layer. snap=N: N bytes of each packet. joined: without the handshakes. split: payloads in two packets.
-huge=N: each is said to have N bytes, and the length of IP is left open. link=N: said to be of link type N. back: the clock goes back 1 ms at each second packet."""
+huge=N: each is said to have N bytes, and the length of IP is left open. link=N: said to be of link
+type N. back: the clock goes back 1 ms at each second packet."""
 import struct
 import sys
 
