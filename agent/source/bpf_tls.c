@@ -297,8 +297,27 @@ static bool is_unread_tls(const struct otr_event *ev)
 	       data->data[1] == 3 && data->data[2] <= 4;
 }
 
+/* Said once: no process gets probes. */
+static void tell_why_none(struct otr_bpf *b)
+{
+	char text[sizeof(b->why[0]) + 128];
+	size_t row;
+
+	b->is_tls_told = true;
+	if (!b->notice || is_supported(b, &row) || !otr_probes[row].name)
+		return;
+	snprintf(text, sizeof(text), "requests inside TLS are seen by the library alone: %s",
+		 b->why[row]);
+	b->notice(b->notice_arg, text);
+}
+
 void otr_bpf_tls_record(struct otr_bpf *b, const struct otr_event *ev)
 {
+	if (!b->tls) {
+		if (!b->is_tls_told && is_unread_tls(ev))
+			tell_why_none(b);
+		return;
+	}
 	if (is_unread_tls(ev))
 		otr_tls_probes_want(b->tls, ev->tgid, OTR_TLS_RECORDS, otr_now());
 	else if (ev->kind == OTR_EV_PROC_EXIT)
