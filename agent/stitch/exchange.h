@@ -78,6 +78,9 @@ struct otr_wire {
 	struct otr_exchange *streaming;	 /* likewise: answers that end with their OTR_MSG_END */
 	/* By layer and direction: the exchange whose message has begun and not ended. */
 	struct otr_exchange *now[OTR_LAYER_MAX][2];
+	/* Likewise: the run of the latest request, also of one that is freed, as its low 32 bits and
+	 * 1; 0: none. Kept where requests are multiplexed. */
+	uint64_t last_run[OTR_LAYER_MAX][2];
 	bool closed;
 	bool indexed;	 /* it is in by_isn or in by_ends */
 	bool names_peer; /* it is in by_peer */

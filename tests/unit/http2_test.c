@@ -279,15 +279,15 @@ static void of_two_streams_none_is_claimed(void **state)
 	end(&s);
 }
 
-/* A client resets stream 1 and asks on stream 3, with no byte of the server between: one run, and
- * only stream 3 is open. The handler of stream 1, which goes on, or that of stream 3 asks another. */
-static void after_a_reset_in_the_run_none_is_claimed(void **state)
+/* A client resets stream 1 and, `ns` later, asks on stream 3, with no byte of the server between: one
+ * run, and only stream 3 is open. The handler of stream 1, which goes on, or that of stream 3 asks
+ * another. */
+static void asks_after_a_reset(uint64_t ns)
 {
 	struct end sv = tcp_server(102, 30, 2), cl = tcp_client(103, 30, 3);
 	struct bytes b = opening();
 	struct story s;
 
-	(void)state;
 	begin(&s);
 	opens(&s.mk, &sv);
 	opens(&s.mk, &cl);
@@ -296,6 +296,9 @@ static void after_a_reset_in_the_run_none_is_claimed(void **state)
 	b.n = 0;
 	add_frame(&b, 3, 0, 1, 4);
 	add(&b, "\0\0\0\x8", 4);
+	got(&s, &sv, &b);
+	ticks(&s.mk, ns);
+	b.n = 0;
 	add_request(&b, 3, '3');
 	got(&s, &sv, &b);
 	cl.cause = (struct otr_cause){.parent = {.conn = 102,
@@ -312,6 +315,13 @@ static void after_a_reset_in_the_run_none_is_claimed(void **state)
 	assert_int_equal(s.n, 3);
 	is_root(span_of(&s, OTR_SPAN_CLIENT, "/back"));
 	end(&s);
+}
+
+static void after_a_reset_in_the_run_none_is_claimed(void **state)
+{
+	(void)state;
+	asks_after_a_reset(0);
+	asks_after_a_reset(60000 * MS); /* all that was known of stream 1 is freed */
 }
 
 /* Another connection has a request open: which of both is worked for is not believed. */
