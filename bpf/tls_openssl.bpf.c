@@ -116,7 +116,7 @@ static __always_inline int has_new_conn(const struct otr_tls_key *key, __u64 was
 		return 1;
 	up->flow[dir & 1].total += n;
 	bpf_map_delete_elem(&otr_tls_conns, key);
-	otr_lost(OTR_LOSS_TABLE);
+	otr_lost(OTR_LOSS_SESSION);
 	return 0;
 }
 
@@ -131,7 +131,7 @@ static __always_inline __u64 conn_of(struct otr_task *t, const struct otr_tls_ca
 
 	if (!conn && !was) {
 		if (n && t->off_sockets & OTR_OFF_SEEN)
-			otr_lost(OTR_LOSS_TABLE);
+			otr_lost(OTR_LOSS_SESSION);
 		t->off_sockets |= OTR_OFF_MAYBE;
 	}
 	if (!conn || conn == was)

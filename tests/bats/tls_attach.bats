@@ -186,6 +186,28 @@ off_sockets() {
 	off_sockets node "$dir/server.js"
 }
 
+@test "a thread that receives for one session inside a call for another: lost and counted, never mixed up" {
+	cc -O1 -Wall -D_GNU_SOURCE -o "$dir/cross" "$APPS/tlscross.c" -lssl -lcrypto
+	https
+	mkfifo "$dir/go"
+	bg cross sh -c "exec $dir/cross $port <$dir/go"
+	client=$pid
+	exec 5>"$dir/go"
+	until_true 30 grep -q open "$dir/cross.out"
+	attach "$client"
+	echo >&5
+	exec 5>&-
+	ended "$client"
+	[ "$status" = 0 ]
+	ended "$tracer"
+	cat "$dir/text"
+	[ "$(grep -c "^HTTP/1.[01] 200 hello /[ab]/" "$dir/cross.out")" = 5 ]
+	spans 'sorted(c.asked for c in C) == ["/a/1", "/a/3", "/b/1", "/b/2", "/b/3", "/missing/2"]' \
+		'all(c.code == 200 for c in C if c.asked != "/missing/2")' \
+		'all(c.code != 200 for c in C if c.asked == "/missing/2")'
+	grep -q "^lost .*1 calls (session)" "$dir/text"
+}
+
 @test "GnuTLS: a wget that runs already" {
 	https
 	mkfifo "$dir/urls"

@@ -429,7 +429,8 @@ static void order_of_loss(void **state)
 	assert_int_equal(OTR_LOSS_OUTPUT, 18);
 	assert_int_equal(OTR_LOSS_RECORDING, 19);
 	assert_int_equal(OTR_LOSS_PACKET, 20);
-	assert_int_equal(OTR_LOSS_MAX, 21);
+	assert_int_equal(OTR_LOSS_SESSION, 21);
+	assert_int_equal(OTR_LOSS_MAX, 22);
 }
 
 static void order_of_hit(void **state)
