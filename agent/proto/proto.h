@@ -113,6 +113,9 @@ struct otr_msg {
 	bool partial;		    /* not copied to its end: some texts are cut or absent */
 	bool interim;		    /* RESPONSE: the final answer is to come (1xx) */
 	bool dropped;		    /* with SKIP: a request for which the state has no room */
+	bool pushed; /* the serving side sends it unasked, as a broker sends a message to a
+		      * consumer: REQUEST, or ONEWAY where nothing confirms it. The RESPONSE
+		      * that confirms it is `pushed`, too, and has its `stream`, which is not 0 */
 	bool awaits;		    /* with MORE: the request that `in` answers was not read yet */
 	int32_t status;		    /* its status code; 0: it has none */
 	uint16_t skips;		    /* RESPONSE: requests behind its own that the server dropped */

@@ -133,6 +133,7 @@ struct otr_exchange *otr_exchange_new(struct otr_stitch *st, struct otr_wire *wi
 	ex->answer = msg->kind == OTR_MSG_ONEWAY ? OTR_ANSWER_NOT_DUE : OTR_ANSWER_AWAITED;
 	ex->req = req;
 	ex->partial = req->partial;
+	ex->pushed = req->pushed;
 	ex->has_header = otr_traceparent_read(&ex->header, req->trace_ctx);
 	otr_ids_span(&st->ids, ex->span_id);
 	st->stats.requests++;

@@ -171,5 +171,10 @@ traced() { # CMD..: `otrace run`, its own output in $dir/out, $dir/err; must suc
 	cat "$dir/text"
 }
 
+# The standard output of what `traced` ran is that of standard input.
+output_is() {
+	cmp - "$dir/out" || { tail -n 50 "$dir/out" "$dir/err"; return 1; }
+}
+
 # EXPR..: each a Python expression over the spans in $dir/spans; all must be true.
 spans() { $PY "$APPS/spans.py" "$dir/spans" "$@"; }
