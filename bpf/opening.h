@@ -51,6 +51,12 @@ static inline __attribute__((always_inline)) int otr_opens_redis(const __u8 *fir
 				   otr_is_redis_head(first + 4) || otr_is_redis_head(first + 5));
 }
 
+/* Version 0-9-1 */
+static inline __attribute__((always_inline)) int otr_opens_amqp(const __u8 *first)
+{
+	return !__builtin_memcmp(first, "AMQP\0\0\x09\x01", 8);
+}
+
 /* What the first OTR_OPENING_BYTES bytes of a direction begin. */
 static inline __attribute__((always_inline)) enum otr_opening otr_opening_of(const __u8 *first)
 {

@@ -110,22 +110,22 @@ enum otr_msg_kind {
  * before each parse(), by otr_msg_clear() or whole. */
 struct otr_msg {
 	enum otr_msg_kind kind;
-	enum otr_end end;	    /* with MSG */
-	bool opens;		    /* with SKIP: part of the message that the next MSG gives */
-	bool over;		    /* with SKIP: the open message ends behind *used bytes */
-	bool failed;		    /* the protocol itself reports an error */
-	bool partial;		    /* not copied to its end: some texts are cut or absent */
-	bool interim;		    /* RESPONSE: the final answer is to come (1xx) */
-	bool dropped;		    /* with SKIP: a request for which the state has no room */
-	bool pushed;		    /* the serving side sends it unasked: see below */
-	bool awaits;		    /* with MORE: the request that `in` answers was not read yet */
-	int32_t status;		    /* its status code; 0: it has none */
-	uint16_t skips;		    /* RESPONSE: requests behind its own that the server dropped */
-	uint64_t stream;	    /* pairs an answer with its request; 0: in order */
-	uint64_t since; /* RESPONSE: it answers all open requests with numbers from this one to
+	enum otr_end end;    /* with MSG */
+	bool opens;	     /* with SKIP: part of the message that the next MSG gives */
+	bool over;	     /* with SKIP: the open message ends behind *used bytes */
+	bool failed;	     /* the protocol itself reports an error */
+	bool partial;	     /* not copied to its end: some texts are cut or absent */
+	bool interim;	     /* RESPONSE: the final answer is to come (1xx) */
+	bool dropped;	     /* with SKIP: a request for which the state has no room */
+	bool pushed;	     /* the serving side sends it unasked: see below */
+	bool awaits;	     /* with MORE: the request that `in` answers was not read yet */
+	int32_t status;	     /* its status code; 0: it has none */
+	uint16_t skips;	     /* RESPONSE: requests behind its own that the server dropped */
+	uint64_t stream;     /* pairs an answer with its request; 0: in order */
+	uint64_t since;	     /* RESPONSE: it answers all open requests with numbers from this one to
 			 * `stream`. END: it ends all of these, and what is pushed with them. 0:
 			 * that of `stream` alone */
-	struct otr_slice op;	    /* "GET", "SELECT", "HGET" */
+	struct otr_slice op; /* "GET", "SELECT", "HGET" */
 	struct otr_slice target;    /* path, statement, key, topic */
 	struct otr_slice trace_ctx; /* traceparent, empty when absent */
 	struct otr_slice trace_state;
@@ -156,7 +156,7 @@ struct otr_proto_ops {
 
 	/* How the console shows client spans of this protocol. NULL: by their host, as those of
 	 * HTTP. */
-	const char *system;    /* their db.system.name: "postgresql" */
+	const char *system;    /* their db.system.name, "postgresql", or messaging.system */
 	const char *label;     /* shown instead of `system`: "postgres"; NULL: `system` */
 	const char *ok_status; /* the db.response.status_code of a success, which is not shown */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* table.c - every protocol that is parsed, strictest sniff first. */
 
+#include "agent/proto/amqp.h"
 #include "agent/proto/fastcgi.h"
 #include "agent/proto/http1.h"
 #include "agent/proto/http2.h"
@@ -11,6 +12,7 @@
 
 /* clang-format off */
 const struct otr_proto_ops *const otr_protos[] = {
+	&otr_amqp,
 	&otr_pgsql,
 	&otr_redis,
 	&otr_mysql,

@@ -16,7 +16,15 @@
 #include "agent/span/span.h"
 #include "bpf/event.h"
 
-/* The protocol whose spans have this db.system.name, or NULL. */
+/* Its db.system.name or messaging.system. */
+static struct otr_slice system_of(const struct otr_span *sp)
+{
+	struct otr_slice system = otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME);
+
+	return system.len ? system : otr_span_string(sp, OTR_KEY_MESSAGING_SYSTEM);
+}
+
+/* The protocol whose spans have this system, or NULL. */
 static const struct otr_proto_ops *proto_of(struct otr_slice system)
 {
 	for (size_t i = 0; system.len && otr_protos[i]; i++)
@@ -36,7 +44,7 @@ static struct otr_slice system_label(struct otr_slice system)
 /* Names the span after its peer, if one is known. */
 static void peer_of(const struct otr_span *sp, struct otr_label *out)
 {
-	struct otr_slice who = otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME);
+	struct otr_slice who = system_of(sp);
 	int64_t port = otr_span_int(sp, OTR_KEY_SERVER_PORT, 0);
 
 	if (who.len) {
