@@ -91,6 +91,7 @@ enum otr_capture {
 	OTR_CAPTURE_CALLS,  /* the first bytes of each call: PostgreSQL, Redis */
 	OTR_CAPTURE_FRAMES, /* HTTP/2: every frame but the payload of DATA */
 	OTR_CAPTURE_MUTE,   /* counts only */
+	OTR_CAPTURE_AMQP,   /* AMQP: every frame but the payload of bodies */
 };
 
 /* How a parent is known; evidence.def has the rows. Those before WAKE are proof, the others are

@@ -93,6 +93,7 @@ OTR_GLOBAL int otr_walk(struct otr_task *t, struct otr_bpf_conn *c, struct otr_m
 		return 0;
 	w.left = mv->moved;
 	w.fr = &c->flow[mv->dir & 1].frames;
+	w.fr->amqp = c->flow[mv->dir & 1].capture == OTR_CAPTURE_AMQP;
 	if (!w.fr->lost)
 		bpf_loop(OTR_FRAMES_STEPS, otr_walk_step, &w, 0);
 	if (w.left) {
@@ -121,7 +122,7 @@ static int otr_walk_buf(__u32 i, struct otr_walk *w)
 	return 0;
 }
 
-/* A call on a connection that is captured by FRAMES; changes `mv`. */
+/* A call on a connection that is captured by FRAMES or AMQP; changes `mv`. */
 OTR_GLOBAL int otr_frames(struct otr_task *t, struct otr_bpf_conn *c, struct otr_move *mv,
 			  const struct otr_cause *cause, __u64 strand)
 {
@@ -225,8 +226,8 @@ OTR_GLOBAL int otr_open(struct otr_bpf_conn *c, const struct otr_move *mv)
 	}
 	if (!c->opening)
 		c->opening = otr_opening_of(first);
-	if (c->opening == OTR_OPENING_HTTP2 && otr_opening_of(first))
-		c->flow[mv->dir & 1].frames.preface = OTR_PREFACE_BYTES;
+	if (otr_opening_of(first) == c->opening)
+		c->flow[mv->dir & 1].frames.preface = otr_opening_preface(c->opening);
 	return c->opening;
 }
 

@@ -3,10 +3,11 @@
 #define OTR_FRAMES_H
 
 /*
- * frames.h - the walk along the frames of HTTP/2 (RFC 9113, 4.1): the payload of DATA is not
- * copied, all other bytes are:
+ * frames.h - the walk along the frames of HTTP/2 (RFC 9113, 4.1) and of AMQP 0-9-1 (specification,
+ * 2.3.5): the payload of DATA, and of bodies, is not copied, all other bytes are:
  *
- *	| length 24 | type 8 | flags 8 | stream 32 | length bytes of payload | ..
+ *	HTTP/2: | length 24 | type 8 | flags 8 | stream 32 | length bytes of payload | ..
+ *	AMQP:	| type 8 | channel 16 | length 32 | length bytes of payload | 0xce | ..
  *
  * Pure and bounded; tested natively (tests/unit/frames_test.c).
  */
@@ -25,14 +26,21 @@
 #define OTR_FRAME_USUAL	  16384	   /* bytes of a payload; DATA may be longer */
 #define OTR_FRAME_HEAD	  9
 
+#define OTR_AMQP_OPENING    8 /* "AMQP\0\0\x09\x01" */
+#define OTR_AMQP_FRAME_HEAD 7
+#define OTR_AMQP_BODY	    3
+#define OTR_AMQP_USUAL	    (16u << 20) /* bytes of a payload */
+
 /* The state of the walk in one direction. All zero: before a frame. */
 struct otr_frames {
 	__u32 left;   /* bytes of the payload to come; the length so far
 		       * while `have` is not 0 */
 	__u8 have;    /* bytes of a header that is not whole yet */
 	__u8 preface; /* bytes of the preface to come */
-	__u8 data;    /* the frame is DATA */
+	__u8 data;    /* the frame is DATA, or a body */
 	__u8 lost;    /* bytes could not be read: calls are copied as they come */
+	__u8 amqp;    /* the frames are those of AMQP */
+	__u8 pad[3];
 };
 
 /* A part of a call: the first `copy` of `len` bytes are copied. */
@@ -51,6 +59,35 @@ static inline __attribute__((always_inline)) void otr_frames_byte(struct otr_fra
 	else if (fr->have == 3)
 		fr->data = !byte;
 	fr->have = fr->have + 1 < OTR_FRAME_HEAD ? fr->have + 1 : 0;
+}
+
+/* The same of AMQP. The byte behind the payload counts as one of it. */
+static inline __attribute__((always_inline)) void otr_amqp_byte(struct otr_frames *fr, __u8 byte)
+{
+	if (!fr->have) {
+		fr->left = 0;
+		fr->data = byte == OTR_AMQP_BODY;
+		fr->lost |= (byte < 1 || byte > 3) && byte != 8;
+	} else if (fr->have >= 3) {
+		fr->left = fr->left << 8 | byte;
+	}
+	fr->have++;
+	if (fr->have < OTR_AMQP_FRAME_HEAD)
+		return;
+	fr->have = 0;
+	fr->lost |= fr->left > OTR_AMQP_USUAL;
+	fr->left++;
+}
+
+static inline __attribute__((always_inline)) __u32 otr_amqp_head(struct otr_frames *fr,
+								 const __u8 *at)
+{
+	fr->data = at[0] == OTR_AMQP_BODY;
+	fr->left = (__u32)at[3] << 24 | (__u32)at[4] << 16 | (__u32)at[5] << 8 | at[6];
+	if (at[0] < 1 || (at[0] > 3 && at[0] != 8) || fr->left > OTR_AMQP_USUAL)
+		fr->lost = 1; /* the walk did not begin at a frame */
+	fr->left++;
+	return OTR_AMQP_FRAME_HEAD;
 }
 
 /* Does the walk need to read what comes next, a header? */
@@ -80,8 +117,13 @@ static inline __attribute__((always_inline)) __u32 otr_frames_step(struct otr_fr
 		*copy = !fr->data;
 		return n;
 	}
-	if (fr->have || n < OTR_FRAME_HEAD) {
-		otr_frames_byte(fr, at[0]);
+	if (fr->amqp && !fr->have && n >= OTR_AMQP_FRAME_HEAD)
+		return otr_amqp_head(fr, at);
+	if (fr->amqp || fr->have || n < OTR_FRAME_HEAD) {
+		if (fr->amqp)
+			otr_amqp_byte(fr, at[0]);
+		else
+			otr_frames_byte(fr, at[0]);
 		return 1;
 	}
 	fr->left = (__u32)at[0] << 16 | (__u32)at[1] << 8 | at[2];

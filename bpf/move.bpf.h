@@ -194,7 +194,7 @@ static __always_inline void otr_capture(struct otr_task *t, struct otr_bpf_conn 
 		if (otr_opening_acts_at_once(c->opening))
 			otr_refresh_policies(c);
 	}
-	if (f->capture == OTR_CAPTURE_FRAMES) {
+	if (otr_capture_walks(f->capture)) {
 		otr_frames(t, c, mv, cause, strand);
 		return;
 	}

@@ -10,6 +10,7 @@
  */
 
 #include "event.h"
+#include "frames.h"
 #include "shared.h"
 
 #define OTR_OPENING_BYTES 8	/* bytes that are looked at */
@@ -94,6 +95,20 @@ static inline __attribute__((always_inline)) __u32 otr_opening_head_bytes(__u8 o
 	default:
 		return OTR_HEAD_BYTES;
 	}
+}
+
+/* How many bytes come before the first frame. */
+static inline __attribute__((always_inline)) __u8 otr_opening_preface(__u8 opening)
+{
+	if (opening == OTR_OPENING_HTTP2)
+		return OTR_PREFACE_BYTES;
+	return opening == OTR_OPENING_AMQP ? OTR_AMQP_OPENING : 0;
+}
+
+/* Are frames followed by such a policy? */
+static inline __attribute__((always_inline)) int otr_capture_walks(__u8 capture)
+{
+	return capture == OTR_CAPTURE_FRAMES || capture == OTR_CAPTURE_AMQP;
 }
 
 /* Does the opening change the policy of the call that it stands in? */

@@ -302,7 +302,7 @@ OTR_GLOBAL int otr_rule_notify(struct otr_task *t, struct otr_strand *st, __u64 
 /* Each call may be a request of its own. */
 static __always_inline int otr_by_call(const struct otr_bpf_dir *out)
 {
-	return out->capture == OTR_CAPTURE_CALLS || out->capture == OTR_CAPTURE_FRAMES;
+	return out->capture == OTR_CAPTURE_CALLS || otr_capture_walks(out->capture);
 }
 
 /* Applies the rules to bytes that moved; fills `cause` for an outbound request. `dir`: mv->dir, a

@@ -10,9 +10,9 @@
  * time than the write of the request by another. The answer is emitted first if it was clearly
  * earlier.
  *
- * In a protocol that copies calls, both directions are read in order of time: if one of them
- * waits for bytes that were lost, the other waits, too. Otherwise every answer behind a loss
- * would be paired with a wrong request.
+ * In a protocol that copies calls, and in AMQP, both directions are read in order of time: if one
+ * of them waits for bytes that were lost, the other waits, too. Otherwise every answer behind a
+ * loss would be paired with a wrong request.
  *
  * The same holds for any flow once records of it were lost (fl->after_loss). If its answers do
  * not say what they answer, the number of lost ones is not known. From then on, a request that
@@ -100,8 +100,8 @@ static bool is_at_hole(const struct otr_dir_state *ds)
 
 static bool takes_turns(const struct otr_flow *fl)
 {
-	return fl->proto->capture == OTR_CAPTURE_CALLS || fl->after_loss ||
-	       is_at_hole(&fl->dirs[0]) || is_at_hole(&fl->dirs[1]);
+	return fl->proto->capture == OTR_CAPTURE_CALLS || fl->proto->capture == OTR_CAPTURE_AMQP ||
+	       fl->after_loss || is_at_hole(&fl->dirs[0]) || is_at_hole(&fl->dirs[1]);
 }
 
 /*

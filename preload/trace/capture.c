@@ -53,7 +53,7 @@ size_t otr_capture_wanted(const struct otr_fd *f)
 
 	if (f->has_upper)
 		return 0;
-	if (f->role != OTR_ROLE_SERVER || w->capture == OTR_CAPTURE_FRAMES || !otr_ring_now() ||
+	if (f->role != OTR_ROLE_SERVER || otr_capture_walks(w->capture) || !otr_ring_now() ||
 	    f->policy_gen != otr_ring_now()->policy_gen)
 		return OTR_DATA_MAX;
 	if (f->shed || w->capture == OTR_CAPTURE_MUTE)

@@ -209,7 +209,7 @@ static void emit_moved(struct otr_self *self, int fd, struct otr_fd *f, int dir,
 		return;
 	if (!pos && otr_opening_acts_at_once(otr_opening_read(f, dir, iov, n)))
 		otr_take_policies(f);
-	if (w->capture == OTR_CAPTURE_FRAMES)
+	if (otr_capture_walks(w->capture))
 		otr_frames_moved(f, self, dir, pos, moved, start_ns, first, &cause, iov, n);
 	else if (w->capture != OTR_CAPTURE_MUTE &&
 		 !emit_long(f, self, dir, pos, moved, start_ns, first, &cause, iov, n))

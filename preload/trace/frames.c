@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* frames.c - follows HTTP/2 frames (bpf/frames.h) in a process: one record for each stretch of
+/* frames.c - follows frames of HTTP/2 and AMQP (bpf/frames.h) in a process: one record for each stretch of
  * a call that is copied. `moved` of a record also counts the bytes after the stretch that are left
  * out. */
 
@@ -51,6 +51,7 @@ static void walk(struct walk *w, const char *at, uint32_t left)
 	int copy;
 
 	w->base = at;
+	fr->amqp = w->f->dirs[w->dir].capture == OTR_CAPTURE_AMQP;
 	for (; left && !fr->lost; at += n, left -= n) {
 		n = otr_frames_step(fr, (const uint8_t *)at, left, &copy);
 		add(w, n, copy);
@@ -89,7 +90,7 @@ enum otr_opening otr_opening_read(struct otr_fd *f, int dir, const struct iovec 
 	opening = otr_opening_of(iov->iov_base);
 	if (!f->opening)
 		f->opening = (uint8_t)opening;
-	if (f->opening == OTR_OPENING_HTTP2 && opening)
-		f->dirs[dir].frames.preface = OTR_PREFACE_BYTES;
+	if (opening == f->opening)
+		f->dirs[dir].frames.preface = otr_opening_preface(opening);
 	return f->opening;
 }

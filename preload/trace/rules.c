@@ -196,7 +196,10 @@ static void answered(struct otr_self *self, struct otr_fd *f, int first, uint64_
 static void asked(struct otr_self *self, struct otr_fd *f, int first, uint64_t now,
 		  struct otr_cause *cause)
 {
-	if (!first && f->dirs[OTR_DIR_OUT].capture != OTR_CAPTURE_CALLS && !f->has_cause) {
+	uint8_t capture = f->dirs[OTR_DIR_OUT].capture;
+
+	if (!first && capture != OTR_CAPTURE_CALLS && capture != OTR_CAPTURE_AMQP &&
+	    !f->has_cause) {
 		self->strand.entry_ns = now;
 		return;
 	}

@@ -369,6 +369,7 @@ static void order_of_capture(void **state)
 	assert_int_equal(OTR_CAPTURE_CALLS, 1);
 	assert_int_equal(OTR_CAPTURE_FRAMES, 2);
 	assert_int_equal(OTR_CAPTURE_MUTE, 3);
+	assert_int_equal(OTR_CAPTURE_AMQP, 4);
 }
 
 static void order_of_evidence(void **state)

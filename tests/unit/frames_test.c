@@ -113,6 +113,63 @@ static void any_cut(void **state)
 	}
 }
 
+static void amqp_frame(struct wire *w, int type, uint32_t len)
+{
+	const uint8_t head[OTR_AMQP_FRAME_HEAD] = {
+		(uint8_t)type,	     0,		  1, (uint8_t)(len >> 24), (uint8_t)(len >> 16),
+		(uint8_t)(len >> 8), (uint8_t)len};
+
+	put(w, head, sizeof(head), 1);
+	put(w, NULL, len, type != OTR_AMQP_BODY);
+	put(w, "\xce", 1, type != OTR_AMQP_BODY);
+}
+
+static void any_cut_of_amqp(void **state)
+{
+	struct wire w = {.n = 0};
+	uint8_t copied[sizeof(w.bytes)];
+
+	(void)state;
+	put(&w, "AMQP\0\0\x09\x01", OTR_AMQP_OPENING, 1);
+	amqp_frame(&w, 1, 30);
+	amqp_frame(&w, 2, 14);
+	amqp_frame(&w, OTR_AMQP_BODY, 700);
+	amqp_frame(&w, OTR_AMQP_BODY, 0);
+	amqp_frame(&w, 8, 0);
+	amqp_frame(&w, 1, 300);
+	for (size_t size = 1; size <= w.n; size++) {
+		struct otr_frames fr = {.preface = OTR_AMQP_OPENING, .amqp = 1};
+
+		memset(copied, 0, sizeof(copied));
+		for (size_t at = 0; at < w.n; at += size)
+			call(&fr, &w, at, at + size < w.n ? at + size : w.n, copied);
+		assert_memory_equal(copied, w.kept, w.n);
+		assert_true(otr_frames_reads(&fr)); /* before a frame */
+		assert_int_equal(fr.have, 0);
+		assert_false(fr.lost);
+	}
+}
+
+/* Bytes that are no frames: whole, and cut. */
+static void what_is_no_frame_of_amqp_ends_the_walk(void **state)
+{
+	const uint8_t *const heads[] = {(const uint8_t *)"\4\0\1\0\0\0\1",
+					(const uint8_t *)"\1\0\1\1\0\0\1",
+					(const uint8_t *)"{\"a\": 1"};
+	int copy;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct otr_frames whole = {.amqp = 1}, cut = {.amqp = 1};
+
+		otr_frames_step(&whole, heads[i], 9, &copy);
+		assert_true(whole.lost && copy);
+		for (int k = 0; k < 7; k++)
+			otr_frames_step(&cut, heads[i] + k, 1, &copy);
+		assert_true(cut.lost);
+	}
+}
+
 static void longest_frame(void **state)
 {
 	const uint8_t head[OTR_FRAME_HEAD] = {0xff, 0xff, 0xff};
@@ -146,6 +203,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_cut),
 		cmocka_unit_test(longest_frame),
+		cmocka_unit_test(any_cut_of_amqp),
+		cmocka_unit_test(what_is_no_frame_of_amqp_ends_the_walk),
 		cmocka_unit_test(openings),
 	};
 
