@@ -92,10 +92,11 @@ def consume():
 
 
 def bulk():
-    """500 messages through a queue, with a body of each size."""
+    """500 messages through a queue, with a body of each size; each waits for the one before."""
     conn = connect()
     ch = channel_of(conn)
-    ch.basic_qos(prefetch_count=100)
+    ch.confirm_delivery()
+    ch.basic_qos(prefetch_count=5)
     for i in range(500):
         ch.basic_publish("", "jobs", b"secret" * (i * 7), with_context(message_id=f"m{i}"))
     n = 0
