@@ -26,6 +26,7 @@ enum otr_amqp_method {
 	OTR_AMQP_CONNECTION_TUNE = 10 << 16 | 30,
 	OTR_AMQP_CONNECTION_CLOSE = 10 << 16 | 50,
 	OTR_AMQP_CHANNEL_OPEN = 20 << 16 | 10,
+	OTR_AMQP_CHANNEL_OPEN_OK = 20 << 16 | 11,
 	OTR_AMQP_CHANNEL_CLOSE = 20 << 16 | 40,
 	OTR_AMQP_CHANNEL_CLOSE_OK = 20 << 16 | 41,
 	OTR_AMQP_CONSUME = 60 << 16 | 20,
@@ -98,6 +99,8 @@ struct otr_amqp_channel {
 	bool counts;   /* and each publish since */
 	bool acks;     /* the client has confirmed a message */
 	bool overlaps; /* it asked for a message before it had the answer to the request before */
+	bool hole;     /* answers, or requests, were lost since the latest `get` */
+	bool unsure;   /* which `get` an answer is for is not known any more */
 	uint32_t gets, got; /* requests for a message, and answers */
 	uint64_t published; /* since confirm.select */
 	uint64_t low;	    /* all up to it are confirmed .. */
@@ -193,6 +196,9 @@ void otr_amqp_back_lost(struct otr_amqp *aq);
 
 int otr_amqp_describe(const struct otr_side *side, const struct otr_msg *req,
 		      const struct otr_msg *rsp, struct otr_span_builder *sb);
+
+/* Requests for messages, or answers to them, were lost. */
+void otr_amqp_gets_lost(struct otr_amqp *aq);
 
 /* The channel, or the connection (0), is closed. */
 bool otr_amqp_close(struct otr_amqp *aq, uint16_t channel, struct otr_msg *msg);

@@ -91,6 +91,8 @@ bool otr_amqp_back(struct otr_amqp *aq, uint16_t channel, uint32_t method,
 		return confirmed(aq, channel, method == OTR_AMQP_NACK, args, msg);
 	case OTR_AMQP_GET_EMPTY:
 		return empty(aq, channel, msg);
+	case OTR_AMQP_CHANNEL_OPEN_OK: /* its numbers begin again; the end of the old may be lost */
+		return channel && aq->lost && otr_amqp_close(aq, channel, msg);
 	case OTR_AMQP_CHANNEL_CLOSE:
 		return channel && closed(aq, channel, args, msg);
 	case OTR_AMQP_CONNECTION_CLOSE:
@@ -117,13 +119,10 @@ bool otr_amqp_is_early(struct otr_amqp *aq, uint16_t channel, uint32_t method,
 	return ch && ch->counts && otr_amqp_int(&args, 8) > ch->published;
 }
 
-/* A client that asked for several messages at once does not know which answers are lost; nor is it
- * known whom an answer to basic.consume names. */
+/* Whom an answer to basic.consume names is not known any more. */
 void otr_amqp_back_lost(struct otr_amqp *aq)
 {
-	for (size_t i = 0; i < OTR_AMQP_CHANNELS; i++)
-		if (aq->channels[i].overlaps)
-			aq->channels[i].got = aq->channels[i].gets;
+	otr_amqp_gets_lost(aq);
 	for (size_t i = 0; i < OTR_AMQP_CONSUMERS; i++)
 		if (!aq->consumers[i].named)
 			aq->consumers[i].channel = 0;

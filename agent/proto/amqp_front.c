@@ -50,8 +50,9 @@ static bool got(struct otr_amqp *aq, uint16_t channel, struct otr_msg *msg)
 {
 	struct otr_amqp_channel *ch = otr_amqp_channel(aq, channel);
 
-	if (!ch || ch->got == ch->gets)
+	if (!ch || ch->got == ch->gets || ch->unsure)
 		return false;
+	ch->hole = false;
 	msg->kind = OTR_MSG_RESPONSE;
 	msg->stream = otr_amqp_stream(channel, OTR_AMQP_GETS + ++ch->got);
 	return true;
@@ -121,11 +122,12 @@ static bool get(struct otr_amqp *aq, uint16_t channel, struct otr_amqp_args *arg
 	msg->dropped = !ch;
 	if (!ch)
 		return false;
+	if (ch->hole)
+		ch->got = ch->gets; /* it waits for each answer: those that are due were lost */
+	ch->hole = false;
 	ch->overlaps |= ch->gets != ch->got;
-	if (aq->lost && !ch->overlaps)
-		ch->got = ch->gets; /* it waits for each answer: that of the one before is lost */
 	otr_amqp_int(args, 2);
-	msg->kind = aq->lost && ch->overlaps ? OTR_MSG_ONEWAY : OTR_MSG_REQUEST;
+	msg->kind = ch->unsure ? OTR_MSG_ONEWAY : OTR_MSG_REQUEST;
 	msg->stream = otr_amqp_stream(channel, OTR_AMQP_GETS + ++ch->gets);
 	msg->op = OTR_SLICE("receive");
 	otr_msg_add_custom(msg, OTR_AMQP_QUEUE, otr_amqp_short(args));
@@ -234,13 +236,29 @@ bool otr_amqp_front(struct otr_amqp *aq, uint16_t channel, uint32_t method,
 	}
 }
 
+/* Requests after which a client that never asked twice at once is taken to be one that waits. */
+#define WAITS_AFTER 8
+
+/* Of a client that waits, the next request shows that all before it are answered. Answers to any
+ * other could be those of requests that were not seen. */
+void otr_amqp_gets_lost(struct otr_amqp *aq)
+{
+	struct otr_amqp_channel *ch = aq->channels;
+
+	for (; ch < aq->channels + OTR_AMQP_CHANNELS; ch++) {
+		if (ch->overlaps || (ch->gets && ch->gets < WAITS_AFTER))
+			ch->unsure = true;
+		ch->hole = true;
+	}
+}
+
 /* How many were published is not known any more, nor which consumers there are. */
 void otr_amqp_front_lost(struct otr_amqp *aq)
 {
 	for (size_t i = 0; i < OTR_AMQP_CHANNELS; i++) {
 		aq->channels[i].counts = false;
 		aq->channels[i].acks = false;
-		aq->channels[i].got = aq->channels[i].gets;
 	}
+	otr_amqp_gets_lost(aq);
 	memset(aq->consumers, 0, sizeof(aq->consumers));
 }
