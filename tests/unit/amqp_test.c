@@ -1,162 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* amqp_test.c - messages of AMQP 0-9-1, their spans, what is known after a loss, and logins. */
+/* amqp_test.c - messages of AMQP 0-9-1, their spans, and logins. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
+#include "tests/unit/amqp_wire.h"
 
-#include <cmocka.h>
-
-#include "agent/base/own.h"
-#include "agent/proto/amqp.h"
 #include "agent/proto/blank.h"
-#include "agent/proto/memory.h"
-#include "agent/proto/msg.h"
 #include "agent/proto/side.h"
 #include "agent/span/span_builder.h"
 #include "bpf/event.h"
 
 #define CONTEXT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-/* Frames under construction. */
-static struct {
-	char bytes[65536];
-	size_t len;
-} wire;
-
-static void put(const void *bytes, size_t len)
-{
-	assert_true(wire.len + len <= sizeof(wire.bytes));
-	memcpy(wire.bytes + wire.len, bytes, len);
-	wire.len += len;
-}
-
-static void number(uint64_t value, size_t bytes)
-{
-	for (size_t i = bytes; i-- > 0;)
-		put(&(char){(char)(value >> 8 * i)}, 1);
-}
-
-static void text(const char *s)
-{
-	number(strlen(s), 1);
-	put(s, strlen(s));
-}
-
-static size_t begin_frame(uint8_t type, uint16_t channel)
-{
-	number(type, 1);
-	number(channel, 2);
-	number(0, 4);
-	return wire.len;
-}
-
-static void end_frame(size_t from)
-{
-	size_t size = wire.len - from;
-
-	for (size_t i = 0; i < 4; i++)
-		wire.bytes[from - 4 + i] = (char)(size >> 8 * (3 - i));
-	number(OTR_AMQP_END, 1);
-}
-
-/* A method; `args`: a letter for each argument, as in amqp_frame.c. */
-static void method(uint16_t channel, uint32_t which, const char *args, ...)
-{
-	size_t from = begin_frame(1, channel);
-	va_list ap;
-
-	number(which, 4);
-	va_start(ap, args);
-	for (; *args; args++) {
-		if (*args == 's')
-			text(va_arg(ap, const char *));
-		else if (*args == 'q')
-			number(va_arg(ap, uint64_t), 8);
-		else
-			number(va_arg(ap, unsigned int), *args == 'o' ? 1 : *args == 'w' ? 2 : 4);
-	}
-	va_end(ap);
-	end_frame(from);
-}
-
-static void header(uint16_t channel, uint64_t body)
-{
-	size_t from = begin_frame(2, channel);
-
-	number(60u << 16, 4);
-	number(body, 8);
-	number(0, 2);
-	end_frame(from);
-}
-
-static void publish(uint16_t channel, const char *exchange, const char *key)
-{
-	method(channel, OTR_AMQP_PUBLISH, "wsso", 0u, exchange, key, 0u);
-	header(channel, 0);
-}
-
-static void deliver(uint16_t channel, const char *consumer, uint64_t tag)
-{
-	method(channel, OTR_AMQP_DELIVER, "sqoss", consumer, tag, 0u, "shop", "new");
-	header(channel, 0);
-}
-
-static struct otr_amqp state;
-
-static int fresh(void **unused)
-{
-	(void)unused;
-	memset(&state, 0, sizeof(state));
-	wire.len = 0;
-	return 0;
-}
-
-/* Parses all that is in `wire`; returns the last message, and how many there were. */
-static size_t feed(enum otr_dir dir, struct otr_msg *last, unsigned int flags)
-{
-	struct otr_slice in = {wire.bytes, wire.len};
-	struct otr_msg msg;
-	uint64_t used;
-	size_t n = 0;
-
-	while (in.len) {
-		enum otr_parse rc;
-
-		otr_msg_clear(&msg);
-		rc = otr_amqp.parse(&state, dir, in, flags, &used, &msg);
-		if (rc == OTR_PARSE_MORE || rc == OTR_PARSE_BAD)
-			break;
-		if (rc == OTR_PARSE_MSG) {
-			*last = msg;
-			n++;
-		}
-		in = otr_slice_sub(in, used < in.len ? (size_t)used : in.len, in.len);
-	}
-	wire.len = 0;
-	return n;
-}
-
-static void open_connection(void)
-{
-	struct otr_msg msg;
-
-	put("AMQP\0\0\x09\x01", 8);
-	method(1, OTR_AMQP_CHANNEL_OPEN, "s", "");
-	assert_int_equal(feed(OTR_DIR_OUT, &msg, 0), 0);
-}
-
-static void confirms(uint16_t channel)
-{
-	struct otr_msg msg;
-
-	method(channel, OTR_AMQP_CONFIRM_SELECT, "o", 0u);
-	assert_int_equal(feed(OTR_DIR_OUT, &msg, 0), 0);
-}
 
 static struct otr_span *span_of(const struct otr_msg *req, const struct otr_msg *rsp)
 {
@@ -318,156 +170,12 @@ static void errors_have_names(void **unused)
 }
 
 /* Which message was returned is known if one alone is not confirmed. */
-static void returned(void **unused)
-{
-	struct otr_msg msg;
-
-	(void)unused;
-	open_connection();
-	confirms(1);
-	for (int i = 0; i < 3; i++)
-		publish(1, "", "jobs");
-	feed(OTR_DIR_OUT, &msg, 0);
-	for (uint64_t tag = 4; --tag;) {
-		method(1, OTR_AMQP_RETURN, "wsss", 312u, "NO_ROUTE", "", "jobs");
-		header(1, 0);
-		assert_int_equal(feed(OTR_DIR_IN, &msg, 0), tag == 1);
-		if (tag == 1)
-			assert_true(msg.failed && msg.stream == otr_amqp_stream(1, 1));
-		method(1, OTR_AMQP_ACK, "qo", tag, 0u);
-		assert_int_equal(feed(OTR_DIR_IN, &msg, 0), 1);
-	}
-}
-
 /* What is published after a hole has no number that is known; earlier numbers hold. */
-static void after_a_hole_nothing_is_numbered(void **unused)
-{
-	struct otr_msg msg;
-
-	(void)unused;
-	open_connection();
-	confirms(1);
-	publish(1, "", "jobs");
-	assert_int_equal(feed(OTR_DIR_OUT, &msg, 0), 1);
-	assert_int_equal(msg.kind, OTR_MSG_REQUEST);
-	otr_amqp.resync(&state, OTR_DIR_OUT, OTR_SLICE_NONE);
-	publish(1, "", "jobs");
-	assert_int_equal(feed(OTR_DIR_OUT, &msg, 0), 1);
-	assert_int_equal(msg.kind, OTR_MSG_ONEWAY);
-	method(1, OTR_AMQP_ACK, "qo", (uint64_t)1, 0u);
-	method(1, OTR_AMQP_ACK, "qo", (uint64_t)2, 0u);
-	assert_int_equal(feed(OTR_DIR_IN, &msg, 0), 1);
-	assert_true(msg.stream == otr_amqp_stream(1, 1));
-}
-
 /* The numbers of a channel begin again when it is opened. If that, or the end of the channel before,
  * was among what is lost, what was open there ends. */
-static void a_channel_that_opens_after_a_hole_ends_the_one_before(void **unused)
-{
-	struct otr_msg msg;
-
-	(void)unused;
-	open_connection();
-	method(1, OTR_AMQP_CHANNEL_OPEN_OK, "l", 0u);
-	assert_int_equal(feed(OTR_DIR_IN, &msg, 0), 0);
-	method(1, OTR_AMQP_CONSUME, "wssol", 0u, "jobs", "tag", 0u, 0u);
-	feed(OTR_DIR_OUT, &msg, 0);
-	deliver(1, "tag", 1);
-	feed(OTR_DIR_IN, &msg, 0);
-	otr_amqp.resync(&state, OTR_DIR_OUT, OTR_SLICE_NONE);
-	method(1, OTR_AMQP_CHANNEL_OPEN_OK, "l", 0u);
-	assert_int_equal(feed(OTR_DIR_IN, &msg, 0), 1);
-	assert_true(msg.kind == OTR_MSG_END && !msg.failed);
-	assert_true(msg.since <= otr_amqp_stream(1, 1) && msg.stream >= otr_amqp_stream(1, 1));
-}
-
-static void ask(struct otr_msg *msg)
-{
-	method(1, OTR_AMQP_GET, "wso", 0u, "jobs", 0u);
-	assert_int_equal(feed(OTR_DIR_OUT, msg, 0), 1);
-}
-
-static size_t answer(struct otr_msg *msg)
-{
-	method(1, OTR_AMQP_GET_EMPTY, "s", "");
-	return feed(OTR_DIR_IN, msg, 0);
-}
-
 /* A client that waits: an answer is lost, and that to the next request is not its. */
-static void a_get_is_not_answered_by_a_later_answer(void **unused)
-{
-	struct otr_msg first, second, msg;
-
-	(void)unused;
-	open_connection();
-	for (int i = 0; i < 8; i++) {
-		ask(&first);
-		assert_int_equal(answer(&msg), 1);
-	}
-	ask(&first);
-	otr_amqp.resync(&state, OTR_DIR_IN, OTR_SLICE_NONE);
-	ask(&second);
-	assert_int_equal(second.kind, OTR_MSG_REQUEST);
-	assert_int_equal(answer(&msg), 1);
-	assert_true(msg.stream == second.stream && msg.stream != first.stream);
-}
-
 /* A client that may ask for several at once: after a hole no answer is paired. */
-static void after_a_hole_no_answer_is_guessed(void **unused)
-{
-	struct otr_msg msg;
-
-	(void)unused;
-	open_connection();
-	ask(&msg);
-	otr_amqp.resync(&state, OTR_DIR_IN, OTR_SLICE_NONE);
-	ask(&msg);
-	assert_int_equal(msg.kind, OTR_MSG_ONEWAY);
-	assert_int_equal(answer(&msg), 0);
-	assert_int_equal(answer(&msg), 0);
-}
-
-static void an_answer_waits_for_its_request(void **unused)
-{
-	struct otr_msg msg = {0};
-	uint64_t used;
-
-	(void)unused;
-	open_connection();
-	confirms(1);
-	method(1, OTR_AMQP_ACK, "qo", (uint64_t)1, 0u);
-	assert_int_equal(otr_amqp.parse(&state, OTR_DIR_IN,
-					(struct otr_slice){wire.bytes, wire.len}, 0, &used, &msg),
-			 OTR_PARSE_MORE);
-	assert_true(msg.awaits);
-	assert_int_equal(feed(OTR_DIR_IN, &msg, OTR_IN_ALONE), 0);
-}
-
 /* More channels than there is room for: publishes are moments, requests are dropped. */
-static void too_many_channels(void **unused)
-{
-	struct otr_msg msg = {0};
-	uint64_t used;
-
-	(void)unused;
-	open_connection();
-	for (uint16_t ch = 1; ch <= OTR_AMQP_CHANNELS + 1; ch++)
-		confirms(ch);
-	publish(OTR_AMQP_CHANNELS, "", "jobs");
-	feed(OTR_DIR_OUT, &msg, 0);
-	assert_int_equal(msg.kind, OTR_MSG_REQUEST);
-	publish(OTR_AMQP_CHANNELS + 1, "", "jobs");
-	feed(OTR_DIR_OUT, &msg, 0);
-	assert_int_equal(msg.kind, OTR_MSG_ONEWAY);
-	method(OTR_AMQP_CHANNELS + 1, OTR_AMQP_GET, "wso", 0u, "jobs", 0u);
-	otr_msg_clear(&msg);
-	assert_int_equal(otr_amqp.parse(&state, OTR_DIR_OUT,
-					(struct otr_slice){wire.bytes, wire.len}, 0, &used, &msg),
-			 OTR_PARSE_SKIP);
-	assert_true(msg.dropped);
-	assert_true(sizeof(state) <= 8192);
-}
-
 /* Sizes near 2^31 and 2^32 are no frames; that of a body may be anything. */
 static void huge_sizes(void **unused)
 {
@@ -582,14 +290,6 @@ int main(void)
 		cmocka_unit_test_setup(names_of_consumers, fresh),
 		cmocka_unit_test_setup(properties_and_tables, fresh),
 		cmocka_unit_test_setup(errors_have_names, fresh),
-		cmocka_unit_test_setup(returned, fresh),
-		cmocka_unit_test_setup(after_a_hole_nothing_is_numbered, fresh),
-		cmocka_unit_test_setup(a_get_is_not_answered_by_a_later_answer, fresh),
-		cmocka_unit_test_setup(after_a_hole_no_answer_is_guessed, fresh),
-		cmocka_unit_test_setup(a_channel_that_opens_after_a_hole_ends_the_one_before,
-				       fresh),
-		cmocka_unit_test_setup(an_answer_waits_for_its_request, fresh),
-		cmocka_unit_test_setup(too_many_channels, fresh),
 		cmocka_unit_test_setup(huge_sizes, fresh),
 		cmocka_unit_test_setup(what_is_cut_is_marked, fresh),
 		cmocka_unit_test_setup(only_amqp_is_sniffed, fresh),
