@@ -11,7 +11,7 @@
  * stepped over by their sizes. What is behind frames of other channels is held (amqp_state.c).
  *
  * After a hole the parser looks for a method. What was published since is not numbered any more:
- * these messages are moments. AMQP 1.0 is another protocol and is not read.
+ * these messages are moments, until a confirmation tells the number of one. AMQP 1.0 is another protocol and is not read.
  */
 
 #include "agent/proto/amqp.h"

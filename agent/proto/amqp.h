@@ -91,12 +91,16 @@ struct otr_amqp_content {
  * counted. */
 #define OTR_AMQP_CHANNELS  64
 #define OTR_AMQP_CONSUMERS 24 /* what is known of others is whether their channel confirms */
-#define OTR_AMQP_HELD	   2  /* methods of a direction whose content is behind frames of others */
+/* Requests after which a client that never asked twice at once is taken to be one that waits. */
+#define OTR_AMQP_WAITS 8
+#define OTR_AMQP_HELD  2 /* methods of a direction whose content is behind frames of others */
 
 struct otr_amqp_channel {
 	uint16_t id;   /* 0: the slot is free */
 	bool confirms; /* confirm.select was read */
 	bool counts;   /* and each publish since */
+	bool ahead;    /* it has published again before all was confirmed */
+	bool resumes;  /* the next confirmation tells what is published: see amqp_front_lost() */
 	bool acks;     /* the client has confirmed a message */
 	bool overlaps; /* it asked for a message before it had the answer to the request before */
 	bool hole;     /* answers, or requests, were lost since the latest `get` */

@@ -35,6 +35,20 @@ struct otr_slice otr_amqp_code(uint16_t code)
 	return OTR_SLICE_NONE;
 }
 
+/* After a hole. Returns whether `tag` is of a message that was seen as a moment. */
+static bool resume(struct otr_amqp_channel *ch, uint64_t tag)
+{
+	bool later = tag > ch->published;
+
+	ch->resumes = false;
+	ch->counts = true;
+	if (!later)
+		return false;
+	ch->published = ch->low = tag;
+	ch->above = 0;
+	return true;
+}
+
 static bool confirmed(struct otr_amqp *aq, uint16_t channel, bool refused,
 		      struct otr_amqp_args *args, struct otr_msg *msg)
 {
@@ -43,6 +57,8 @@ static bool confirmed(struct otr_amqp *aq, uint16_t channel, bool refused,
 	bool multiple = otr_amqp_int(args, 1) & MULTIPLE;
 
 	if (args->bad || !ch || !ch->confirms || !ch->published)
+		return false;
+	if (ch->resumes && tag >= ch->published && tag <= OTR_AMQP_TAG && resume(ch, tag))
 		return false;
 	if (multiple && (!tag || tag > ch->published))
 		tag = ch->published;

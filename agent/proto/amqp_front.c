@@ -20,6 +20,8 @@ static bool publish(struct otr_amqp *aq, const struct otr_amqp_content *c, struc
 	struct otr_amqp_channel *ch = otr_amqp_channel(aq, c->channel);
 	bool numbered = ch && ch->confirms && ch->counts;
 
+	if (numbered)
+		ch->ahead |= ch->published != ch->low;
 	msg->kind = numbered ? OTR_MSG_REQUEST : OTR_MSG_ONEWAY;
 	msg->stream = otr_amqp_stream(c->channel, numbered ? ++ch->published : OTR_AMQP_TAG + 1);
 	msg->op = OTR_SLICE("send");
@@ -236,9 +238,6 @@ bool otr_amqp_front(struct otr_amqp *aq, uint16_t channel, uint32_t method,
 	}
 }
 
-/* Requests after which a client that never asked twice at once is taken to be one that waits. */
-#define WAITS_AFTER 8
-
 /* Of a client that waits, the next request shows that all before it are answered. Answers to any
  * other could be those of requests that were not seen. */
 void otr_amqp_gets_lost(struct otr_amqp *aq)
@@ -246,17 +245,20 @@ void otr_amqp_gets_lost(struct otr_amqp *aq)
 	struct otr_amqp_channel *ch = aq->channels;
 
 	for (; ch < aq->channels + OTR_AMQP_CHANNELS; ch++) {
-		if (ch->overlaps || (ch->gets && ch->gets < WAITS_AFTER))
+		if (ch->overlaps || (ch->gets && ch->gets < OTR_AMQP_WAITS))
 			ch->unsure = true;
 		ch->hole = true;
 	}
 }
 
-/* How many were published is not known any more, nor which consumers there are. */
+/* How many were published is not known any more, nor which consumers there are. Of a client that
+ * waits for each confirmation, the next one tells the number of what it published last. */
 void otr_amqp_front_lost(struct otr_amqp *aq)
 {
 	for (size_t i = 0; i < OTR_AMQP_CHANNELS; i++) {
 		aq->channels[i].counts = false;
+		aq->channels[i].resumes =
+			!aq->channels[i].ahead && aq->channels[i].published >= OTR_AMQP_WAITS;
 		aq->channels[i].acks = false;
 	}
 	otr_amqp_gets_lost(aq);

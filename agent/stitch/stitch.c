@@ -207,6 +207,15 @@ static bool is_one_of(const struct otr_exchange *ex, const struct otr_side *side
 	       ex->stream <= msg->stream;
 }
 
+/* May the answer to `ex`, which is ended without one, be among what was lost? */
+static bool may_be_lost(const struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	const struct otr_loss_window *loss = &st->loss;
+
+	return ex->hole_ns || (loss->to_ns && (!loss->tgid || loss->tgid == ex->tgid) &&
+			       ex->start_ns <= loss->to_ns);
+}
+
 /* Answers, or ends, all in the range of `msg`. */
 static int take_range(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 		      const struct otr_msg *msg)
@@ -218,6 +227,10 @@ static int take_range(struct otr_stitch *st, struct otr_wire *wire, const struct
 	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next) {
 		if (!is_one_of(ex, side, msg))
 			continue;
+		if (msg->kind == OTR_MSG_END && may_be_lost(st, ex)) {
+			otr_exchange_end_cut(st, ex, ex->hole_ns ? ex->hole_ns : side->start_ns);
+			continue;
+		}
 		otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
 		ex->hole_ns = 0;
 		ex->rsp = otr_msg_copy(&st->messages, msg);

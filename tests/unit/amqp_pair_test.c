@@ -3,6 +3,7 @@
 
 #include "tests/unit/amqp_wire.h"
 
+/* Which message was returned is known if one alone is not confirmed. */
 static void returned(void **unused)
 {
 	struct otr_msg msg;
@@ -24,6 +25,7 @@ static void returned(void **unused)
 	}
 }
 
+/* What is published after a hole has no number that is known; earlier numbers hold. */
 static void after_a_hole_nothing_is_numbered(void **unused)
 {
 	struct otr_msg msg;
@@ -44,6 +46,8 @@ static void after_a_hole_nothing_is_numbered(void **unused)
 	assert_true(msg.stream == otr_amqp_stream(1, 1));
 }
 
+/* The numbers of a channel begin again when it is opened. If that, or the end of the channel before,
+ * was among what is lost, what was open there ends. */
 static void a_channel_that_opens_after_a_hole_ends_the_one_before(void **unused)
 {
 	struct otr_msg msg;
@@ -75,6 +79,7 @@ static size_t answer(struct otr_msg *msg)
 	return feed(OTR_DIR_IN, msg, 0);
 }
 
+/* A client that waits: an answer is lost, and that to the next request is not its. */
 static void a_get_is_not_answered_by_a_later_answer(void **unused)
 {
 	struct otr_msg first, second, msg;
@@ -93,6 +98,7 @@ static void a_get_is_not_answered_by_a_later_answer(void **unused)
 	assert_true(msg.stream == second.stream && msg.stream != first.stream);
 }
 
+/* A client that may ask for several at once: after a hole no answer is paired. */
 static void after_a_hole_no_answer_is_guessed(void **unused)
 {
 	struct otr_msg msg;
@@ -105,6 +111,32 @@ static void after_a_hole_no_answer_is_guessed(void **unused)
 	assert_int_equal(msg.kind, OTR_MSG_ONEWAY);
 	assert_int_equal(answer(&msg), 0);
 	assert_int_equal(answer(&msg), 0);
+}
+
+/* The confirmation of a client that waits for each tells how many were published. */
+static void a_client_that_waits_is_numbered_again(void **unused)
+{
+	struct otr_msg msg;
+
+	(void)unused;
+	open_connection();
+	confirms(1);
+	for (uint64_t tag = 1; tag <= 8; tag++) {
+		publish(1, "", "jobs");
+		feed(OTR_DIR_OUT, &msg, 0);
+		method(1, OTR_AMQP_ACK, "qo", tag, 0u);
+		assert_int_equal(feed(OTR_DIR_IN, &msg, 0), 1);
+	}
+	otr_amqp.resync(&state, OTR_DIR_OUT, OTR_SLICE_NONE); /* 9 and 10 are lost */
+	publish(1, "", "jobs");
+	feed(OTR_DIR_OUT, &msg, 0);
+	assert_int_equal(msg.kind, OTR_MSG_ONEWAY);
+	method(1, OTR_AMQP_ACK, "qo", (uint64_t)11, 0u);
+	assert_int_equal(feed(OTR_DIR_IN, &msg, 0), 0);
+	publish(1, "", "jobs");
+	feed(OTR_DIR_OUT, &msg, 0);
+	assert_int_equal(msg.kind, OTR_MSG_REQUEST);
+	assert_true(msg.stream == otr_amqp_stream(1, 12));
 }
 
 static void an_answer_waits_for_its_request(void **unused)
@@ -123,6 +155,7 @@ static void an_answer_waits_for_its_request(void **unused)
 	assert_int_equal(feed(OTR_DIR_IN, &msg, OTR_IN_ALONE), 0);
 }
 
+/* More channels than there is room for: publishes are moments, requests are dropped. */
 static void too_many_channels(void **unused)
 {
 	struct otr_msg msg = {0};
@@ -151,6 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(returned, fresh),
 		cmocka_unit_test_setup(after_a_hole_nothing_is_numbered, fresh),
+		cmocka_unit_test_setup(a_client_that_waits_is_numbered_again, fresh),
 		cmocka_unit_test_setup(a_get_is_not_answered_by_a_later_answer, fresh),
 		cmocka_unit_test_setup(after_a_hole_no_answer_is_guessed, fresh),
 		cmocka_unit_test_setup(a_channel_that_opens_after_a_hole_ends_the_one_before,

@@ -169,13 +169,6 @@ static void errors_have_names(void **unused)
 	check(&req, &end, "send none:new", "none:new", "_OTHER");
 }
 
-/* Which message was returned is known if one alone is not confirmed. */
-/* What is published after a hole has no number that is known; earlier numbers hold. */
-/* The numbers of a channel begin again when it is opened. If that, or the end of the channel before,
- * was among what is lost, what was open there ends. */
-/* A client that waits: an answer is lost, and that to the next request is not its. */
-/* A client that may ask for several at once: after a hole no answer is paired. */
-/* More channels than there is room for: publishes are moments, requests are dropped. */
 /* Sizes near 2^31 and 2^32 are no frames; that of a body may be anything. */
 static void huge_sizes(void **unused)
 {

@@ -222,6 +222,21 @@ static void an_end_may_be_for_a_range(void **state)
 	assert_true(spans[0]->kind != spans[1]->kind);
 }
 
+/* Its confirmation may be among what was lost: it is not said to have had none. */
+static void what_ends_after_a_loss_is_cut(void **state)
+{
+	const struct otr_msg over = {.kind = OTR_MSG_END, .since = 1, .stream = UINT64_MAX};
+
+	(void)state;
+	push(1, OTR_DIR_IN, 0, 100, 1);
+	otr_stitch_lost(st, 120 * MS, 7);
+	push(1, OTR_DIR_IN, 10, 130, 2);
+	moves(1, OTR_DIR_OUT, 0, 140, &over);
+	otr_stitch_tick(st, 1000 * MS);
+	assert_int_equal(n_spans, 2);
+	assert_true(spans[0]->cut != spans[1]->cut);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +249,7 @@ int main(void)
 			requests_and_pushed_messages_have_numbers_of_their_own, begin, end),
 		cmocka_unit_test_setup_teardown(one_confirmation_may_be_for_a_range, begin, end),
 		cmocka_unit_test_setup_teardown(an_end_may_be_for_a_range, begin, end),
+		cmocka_unit_test_setup_teardown(what_ends_after_a_loss_is_cut, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
