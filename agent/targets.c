@@ -60,13 +60,26 @@ static bool is_one_of(uint32_t pid, const char *names)
 	return false;
 }
 
+/* Does the process have this argument? NULL: any process does. */
+static bool has_arg(uint32_t pid, const char *arg)
+{
+	char args[8192];
+	size_t n = arg ? otr_procfs_args(pid, args, sizeof(args)) : 0;
+
+	for (const char *at = args; at < args + n; at += strlen(at) + 1)
+		if (!strcmp(at, arg))
+			return true;
+	return !arg;
+}
+
 /* Its spans are its clients' (struct otr_proto_ops). */
 static void note_mute(struct otr_targets *t, uint32_t pid)
 {
 	const struct otr_proto_ops *const *proto = otr_protos;
 
 	for (; *proto; proto++) {
-		if (!(*proto)->client_only || !is_one_of(pid, (*proto)->server_exe))
+		if (!(*proto)->client_only || !is_one_of(pid, (*proto)->server_exe) ||
+		    !has_arg(pid, (*proto)->server_arg))
 			continue;
 		t->mute++;
 		t->server_title = (*proto)->title;

@@ -265,6 +265,7 @@ const struct otr_proto_ops otr_amqp = {
 	.scope = "otrace/amqp",
 	.client_only = true,
 	.server_exe = "beam.smp",
+	.server_arg = "rabbit", /* -s rabbit boot */
 	.system = "rabbitmq",
 	.multiplexed = true,
 	.state_size = sizeof(struct otr_amqp),

@@ -153,6 +153,7 @@ struct otr_proto_ops {
 	 * a database would repeat those of its clients. */
 	bool client_only;
 	const char *server_exe; /* with client_only: names of the server's executable, by blanks */
+	const char *server_arg; /* an argument of the server, if that runs other programs, too */
 
 	/* How the console shows client spans of this protocol. NULL: by their host, as those of
 	 * HTTP. */

@@ -152,6 +152,17 @@ librabbitmq() {
 		'len(S) == 40' 'not any(s.error for s in S)'
 }
 
+@test "attached to the broker alone: its clients are named; another program of Erlang is none" {
+	bg erl env HOME="$dir" erl -noinput -eval 'timer:sleep(60000).'
+	until_true 30 grep -q beam.smp "/proc/$pid/cmdline"
+	attach "$pid"
+	detach
+	run -1 grep -q 'serves AMQP' "$dir/tracer.err"
+	attach ":$port"
+	detach
+	grep -q 'serves AMQP: its requests are shown as spans of the programs that send them' "$dir/tracer.err"
+}
+
 @test "a request, the message that it causes and the consumer are one trace, with the right parents" {
 	bg worker "$PY" "$APPS/mq.py" "$port" worker 5
 	worker=$pid
