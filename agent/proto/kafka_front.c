@@ -13,10 +13,12 @@
 #include "agent/proto/kafka.h"
 #include "agent/proto/msg.h"
 
-#define FIXED	    14		/* bytes up to the client id */
-#define VERSION_MAX 40		/* no API has that many versions */
-#define STRICT_ID   0x40000000u /* a text is no correlation id */
-#define ACKS_NONE   0
+#define FIXED	     14		 /* bytes up to the client id */
+#define VERSION_MAX  40		 /* no API has that many versions */
+#define SURE_ID	     0x40000000u /* a text is no correlation id */
+#define SURE_SIZE    (1u << 24)	 /* FastCGI and others do not begin with a zero */
+#define API_VERSIONS 18
+#define ACKS_NONE    0
 
 /* A client id that is there in part is judged by that part. */
 static bool is_client_id(struct otr_slice text)
@@ -34,11 +36,13 @@ static int16_t i16_at(struct otr_slice in, size_t at)
 	return (int16_t)(b[0] << 8 | b[1]);
 }
 
-/* Versions 0 of Produce and Fetch are of Kafka 0.8; frames of HTTP/2 have such bytes. */
-static bool is_sure(const struct otr_kafka_head *head)
+/* Versions 0 of Produce and Fetch are of Kafka 0.8; frames of HTTP/2 have such bytes. Many bytes are
+ * zeros: an empty client id, which is rare, is accepted in the first request of a client alone. */
+static bool is_sure(const struct otr_kafka_head *head, int client)
 {
-	return head->size <= OTR_KAFKA_SIZE && head->id < STRICT_ID &&
-	       (head->api > OTR_KAFKA_FETCH || head->version > 0);
+	return head->size < SURE_SIZE && head->id < SURE_ID &&
+	       (head->api > OTR_KAFKA_FETCH || head->version > 0) &&
+	       (client || head->api == API_VERSIONS || head->api == OTR_KAFKA_METADATA);
 }
 
 enum otr_kafka_is otr_kafka_is_request(struct otr_slice in, bool strict,
@@ -60,7 +64,7 @@ enum otr_kafka_is otr_kafka_is_request(struct otr_slice in, bool strict,
 	    head->api >= OTR_KAFKA_API_MAX || head->version > VERSION_MAX)
 		return OTR_KAFKA_NO;
 	head->client = otr_slice_sub(in, FIXED, head->len - FIXED);
-	if ((strict && !is_sure(head)) || !is_client_id(head->client))
+	if ((strict && !is_sure(head, client)) || !is_client_id(head->client))
 		return OTR_KAFKA_NO;
 	return in.len < head->len ? OTR_KAFKA_MAYBE : OTR_KAFKA_YES;
 }
