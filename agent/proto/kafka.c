@@ -71,5 +71,6 @@ const struct otr_proto_ops otr_kafka = {
 	.parse = parse,
 	.resync = resync,
 	.describe = otr_kafka_describe,
+	.learn = otr_kafka_learn,
 	.blank = &otr_kafka_blank,
 };

@@ -153,6 +153,7 @@ bool otr_kafka_is_flexible(unsigned int api, unsigned int version);
 /* The name of an error code, as "NOT_LEADER_OR_FOLLOWER"; "_OTHER" if it has none. */
 struct otr_slice otr_kafka_error(int32_t code);
 
+void otr_kafka_learn(struct otr_proto_memory *memory, const struct otr_msg *rsp);
 int otr_kafka_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb);
 

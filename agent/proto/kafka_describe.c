@@ -126,15 +126,17 @@ static void set_cut(const struct otr_msg *req, const struct otr_msg *rsp,
 		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("answer"));
 }
 
+void otr_kafka_learn(struct otr_proto_memory *memory, const struct otr_msg *rsp)
+{
+	otr_kafka_topics_learn(memory->kafka_topics, otr_msg_custom(rsp, OTR_KAFKA_NAMED));
+}
+
 int otr_kafka_describe(const struct otr_side *side, const struct otr_msg *req,
 		       const struct otr_msg *rsp, struct otr_span_builder *sb)
 {
 	bool polls = is_op(req, OTR_KAFKA_POLL);
 	struct otr_slice topic = topic_of(side, polls ? rsp : req);
 
-	if (rsp)
-		otr_kafka_topics_learn(side->memory->kafka_topics,
-				       otr_msg_custom(rsp, OTR_KAFKA_NAMED));
 	if (!is_span(req, rsp))
 		return OTR_NO_SPAN;
 	if (side->role == OTR_ROLE_SERVER)

@@ -22,6 +22,7 @@
 #include "bpf/event.h"
 
 struct otr_blank_ops;
+struct otr_proto_memory;
 struct otr_side;
 struct otr_span_builder;
 
@@ -187,6 +188,10 @@ struct otr_proto_ops {
 	 * OTR_NO_SPAN: the exchange becomes none, as one in which nothing happened. */
 	int (*describe)(const struct otr_side *side, const struct otr_msg *req,
 			const struct otr_msg *rsp, struct otr_span_builder *sb);
+
+	/* Remembers what an answer tells about other messages, for their describe(). Called once
+	 * the answer came; its own describe() is called when its trace is over. NULL: none does. */
+	void (*learn)(struct otr_proto_memory *memory, const struct otr_msg *rsp);
 
 	/* Secrets of its logins that a recording may not hold (blank.h); NULL: none are sent in the
 	 * clear. */
