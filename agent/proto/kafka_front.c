@@ -42,7 +42,7 @@ static bool is_sure(const struct otr_kafka_head *head, int client)
 {
 	return head->size < SURE_SIZE && head->id < SURE_ID &&
 	       (head->api > OTR_KAFKA_FETCH || head->version > 0) &&
-	       (client || head->api == API_VERSIONS || head->api == OTR_KAFKA_METADATA);
+	       (client || head->api == API_VERSIONS);
 }
 
 enum otr_kafka_is otr_kafka_is_request(struct otr_slice in, bool strict,

@@ -51,7 +51,7 @@ def simple():
 
 def many():
     p = producer()
-    for i in range(300):
+    for i in range(100):
         p.send(topic, b"secret").get(60)
     p.close()
 
