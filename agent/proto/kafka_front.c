@@ -36,13 +36,58 @@ static int16_t i16_at(struct otr_slice in, size_t at)
 	return (int16_t)(b[0] << 8 | b[1]);
 }
 
-/* Versions 0 of Produce and Fetch are of Kafka 0.8; frames of HTTP/2 have such bytes. Many bytes are
- * zeros: an empty client id, which is rare, is accepted in the first request of a client alone. */
-static bool is_sure(const struct otr_kafka_head *head, int client)
+/* Many bytes are zeros: an empty client id, which is rare, is accepted in the first request of a
+ * client alone. */
+static bool is_sure_head(const struct otr_kafka_head *head, int client)
 {
 	return head->size < SURE_SIZE && head->id < SURE_ID &&
-	       (head->api > OTR_KAFKA_FETCH || head->version > 0) &&
 	       (client || head->api == API_VERSIONS);
+}
+
+/* An answer to Produce looks like a request, as its id is small: | 0 | id | n topics | topic |. So
+ * does a frame of HTTP/2. */
+static bool is_sure_produce(const struct otr_kafka_head *head, struct otr_slice in)
+{
+	struct otr_kafka_reader rd = {
+		.in = in, .is_flexible = otr_kafka_is_flexible(head->api, head->version)};
+	struct otr_kafka_topic topic;
+	struct otr_slice transaction;
+	int32_t time;
+	int acks;
+
+	otr_kafka_tags(&rd);
+	transaction = otr_kafka_text(&rd);
+	acks = otr_kafka_i16(&rd);
+	time = otr_kafka_i32(&rd);
+	if (rd.is_short || head->version < 3 || acks < -1 || acks > 1 || time <= 0 ||
+	    (transaction.data && !transaction.len))
+		return false;
+	if (!otr_kafka_list(&rd) && !rd.is_short)
+		return false;
+	return rd.is_short || otr_kafka_topic(&rd, head->version >= 13, &topic) || rd.at == in.len;
+}
+
+/* No id of a broker; or, from version 15 on, times and bytes in their bounds. */
+static bool is_sure_fetch(const struct otr_kafka_head *head, struct otr_slice in)
+{
+	struct otr_kafka_reader rd = {
+		.in = in, .is_flexible = otr_kafka_is_flexible(head->api, head->version)};
+	int32_t time, least;
+
+	otr_kafka_tags(&rd);
+	if (head->version < 15)
+		return head->version > 0 && otr_kafka_i32(&rd) == -1;
+	time = otr_kafka_i32(&rd);
+	least = otr_kafka_i32(&rd);
+	return time >= 0 && least >= 0 && otr_kafka_i32(&rd) > 1000 &&
+	       (otr_kafka_i8(&rd) & ~1) == 0 && !rd.is_short;
+}
+
+static bool is_sure_body(const struct otr_kafka_head *head, struct otr_slice in)
+{
+	if (head->api == OTR_KAFKA_PRODUCE)
+		return is_sure_produce(head, in);
+	return head->api != OTR_KAFKA_FETCH || is_sure_fetch(head, in);
 }
 
 enum otr_kafka_is otr_kafka_is_request(struct otr_slice in, bool strict,
@@ -64,9 +109,12 @@ enum otr_kafka_is otr_kafka_is_request(struct otr_slice in, bool strict,
 	    head->api >= OTR_KAFKA_API_MAX || head->version > VERSION_MAX)
 		return OTR_KAFKA_NO;
 	head->client = otr_slice_sub(in, FIXED, head->len - FIXED);
-	if ((strict && !is_sure(head, client)) || !is_client_id(head->client))
+	if ((strict && !is_sure_head(head, client)) || !is_client_id(head->client))
 		return OTR_KAFKA_NO;
-	return in.len < head->len ? OTR_KAFKA_MAYBE : OTR_KAFKA_YES;
+	if (in.len < head->len)
+		return OTR_KAFKA_MAYBE;
+	in = otr_slice_sub(in, head->len, in.len);
+	return strict && !is_sure_body(head, in) ? OTR_KAFKA_NO : OTR_KAFKA_YES;
 }
 
 /* Remembers a request. False: there is no room. */

@@ -89,37 +89,39 @@ int64_t otr_kafka_varint(struct otr_kafka_reader *rd)
 	return (int64_t)(n >> 1 ^ (0 - (n & 1)));
 }
 
-/* A length that may be -1, or 0 in the compact form: null. */
+#define NULL_LEN UINT32_MAX
+
+/* A length; NULL_LEN, which is -1, or 0 in the compact form: null. */
 static uint32_t length(struct otr_kafka_reader *rd, bool is_16)
 {
 	uint32_t n;
 
-	if (rd->is_flexible) {
-		n = otr_kafka_uvarint(rd);
-		return n ? n - 1 : 0;
-	}
-	n = (uint32_t)(is_16 ? otr_kafka_i16(rd) : otr_kafka_i32(rd));
-	if (n == UINT32_MAX)
-		return 0;
-	rd->is_short |= n > INT32_MAX;
-	return rd->is_short ? 0 : n;
+	if (rd->is_flexible)
+		n = otr_kafka_uvarint(rd) - 1;
+	else
+		n = (uint32_t)(is_16 ? otr_kafka_i16(rd) : otr_kafka_i32(rd));
+	rd->is_short |= n > INT32_MAX && n != NULL_LEN;
+	return rd->is_short ? NULL_LEN : n;
 }
 
 struct otr_slice otr_kafka_text(struct otr_kafka_reader *rd)
 {
-	struct otr_slice text = otr_kafka_take(rd, length(rd, true));
+	uint32_t n = length(rd, true);
+	struct otr_slice text = otr_kafka_take(rd, n == NULL_LEN ? 0 : n);
 
-	return rd->is_short ? OTR_SLICE_NONE : text;
+	return rd->is_short || n == NULL_LEN ? OTR_SLICE_NONE : text;
 }
 
 uint32_t otr_kafka_list(struct otr_kafka_reader *rd)
 {
-	return length(rd, false);
+	uint32_t n = length(rd, false);
+
+	return n == NULL_LEN ? 0 : n;
 }
 
 uint32_t otr_kafka_bytes(struct otr_kafka_reader *rd)
 {
-	return length(rd, false);
+	return otr_kafka_list(rd);
 }
 
 void otr_kafka_tags(struct otr_kafka_reader *rd)

@@ -30,6 +30,8 @@ static void copies_between_brokers_are_no_spans(void **state)
 	static const int versions[] = {4, 11, 12, 14, 15, 17};
 
 	(void)state;
+	produce(1, 0, 1, 1, false);
+	sent(OTR_PARSE_MSG);
 	for (uint32_t i = 0; i < OTR_ARRAY_SIZE(versions); i++) {
 		fetch(i, versions[i], 2);
 		sent(OTR_PARSE_SKIP);
@@ -107,6 +109,32 @@ static void after_a_hole_answers_are_found_again(void **state)
 	assert_int_equal(n, 100);
 	n = otr_kafka.resync(&kf, OTR_DIR_OUT, (struct otr_slice){mess, sizeof(mess)});
 	assert_int_equal(n, sizeof(mess));
+}
+
+/* An agent that comes late may see an answer first: it is no request. */
+static void answers_are_not_sniffed(void **state)
+{
+	struct otr_slice in;
+
+	(void)state;
+	for (uint32_t id = 0; id < 70000; id++) {
+		produced(id, 0, 1);
+		in = otr_slice_sub(whole(), 0, OTR_SNIFF_MAX);
+		if (otr_kafka.sniff(OTR_DIR_IN, in))
+			fail_msg("an answer to Produce with id %u", id);
+		fetched(id, 0, 1);
+		partition("orders", 0);
+		records(1, 1, true);
+		in = otr_slice_sub(whole(), 0, OTR_SNIFF_MAX);
+		if (otr_kafka.sniff(OTR_DIR_IN, in))
+			fail_msg("an answer to Fetch with id %u", id);
+	}
+	produce(70000, -1, 1, 1, true);
+	in = otr_slice_sub(whole(), 0, OTR_SNIFF_MAX);
+	assert_true(otr_kafka.sniff(OTR_DIR_IN, in));
+	fetch(7, 11, -1);
+	in = otr_slice_sub(whole(), 0, OTR_SNIFF_MAX);
+	assert_true(otr_kafka.sniff(OTR_DIR_OUT, in));
 }
 
 static void lengths_near_the_bounds(void **state)
@@ -208,6 +236,7 @@ int main(void)
 		cmocka_unit_test_setup(too_many_requests_are_dropped_and_the_others_paired, anew),
 		cmocka_unit_test_setup(an_answer_passes_over_those_that_were_lost, anew),
 		cmocka_unit_test_setup(after_a_hole_answers_are_found_again, anew),
+		cmocka_unit_test_setup(answers_are_not_sniffed, anew),
 		cmocka_unit_test_setup(lengths_near_the_bounds, anew),
 		cmocka_unit_test_setup(numbers_of_a_body_may_be_any, anew),
 		cmocka_unit_test_setup(a_login_without_headers, anew),
