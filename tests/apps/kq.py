@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """kq.py PORT WHAT TOPIC [FILE] - a client of Kafka: WHAT by kafka-python (simple, many, large, errors,
-oneway, pooled) or by librdkafka (rdkafka, packed). Prints ok."""
+oneway, pooled) or by librdkafka (rdkafka, packed), or by both (login); `create` makes
+the topic. Prints ok."""
 import os
 import sys
 import time
@@ -33,6 +34,21 @@ def take(c, n):
         if len(got) == n:
             return got
     raise SystemExit(f"{len(got)} records of {n}")
+
+
+def create():
+    """Returns once the broker serves the topic, so that the first send does not fail."""
+    from confluent_kafka import Consumer, KafkaException, TopicPartition
+    from confluent_kafka.admin import AdminClient, NewTopic
+    AdminClient({"bootstrap.servers": server}).create_topics([NewTopic(topic, 1, 1)])[topic].result()
+    c = Consumer({"bootstrap.servers": server, "group.id": "create"})
+    for _ in range(600):
+        try:
+            c.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)
+            return
+        except KafkaException:
+            time.sleep(0.1)
+    raise SystemExit("the topic is not served")
 
 
 def simple():
@@ -102,6 +118,19 @@ def pooled():
     for _ in range(20):
         p.send(topic, b"secret").get(60)
     p.close()
+
+
+def login():
+    """Logins in the clear, by both clients."""
+    from confluent_kafka import Producer
+    p = producer(security_protocol="SASL_PLAINTEXT", sasl_mechanism="PLAIN",
+                 sasl_plain_username="joe", sasl_plain_password="SECRETpw")
+    p.send(topic, b"secret").get(60)
+    p.close()
+    p = Producer({"bootstrap.servers": server, "linger.ms": 0, "security.protocol": "SASL_PLAINTEXT",
+                  "sasl.mechanism": "PLAIN", "sasl.username": "joe", "sasl.password": "SECRETpw"})
+    p.produce(topic, b"secret")
+    assert not p.flush(60)
 
 
 def rdkafka():

@@ -7,7 +7,7 @@ bats_require_minimum_version 1.5.0
 load helpers
 
 setup_file() {
-	export OTRACE_CACHE=${OTRACE_CACHE:-${HOME:-/var}/.cache/otrace} SVC KAFKA_PORT KAFKA_PID
+	export OTRACE_CACHE=${OTRACE_CACHE:-${HOME:-/var}/.cache/otrace} SVC KAFKA_PORT KAFKA_PID KAFKA_SASL
 	export KAFKA_LIB=$OTRACE_CACHE/kafka/lib
 	tests/backends/get-kafka.sh "$OTRACE_CACHE" 3>&-
 	svc_init
@@ -25,8 +25,13 @@ setup() {
 }
 teardown() { live_teardown; }
 
-kq() { # WHAT: with a topic of its own
+new_topic() { # NAME: in $topic
 	topic=$1.$RANDOM
+	"$PY" "$APPS/kq.py" "$KAFKA_PORT" create "$topic"
+}
+
+kq() { # WHAT: with a topic of its own
+	new_topic "$1"
 	rm -f "$dir/spans"
 	traced "$PY" "$APPS/kq.py" "$port" "$1" "$topic"
 	grep -qx ok "$dir/out"
@@ -66,7 +71,7 @@ are_simple() { # GROUP
 }
 
 @test "the Java client, which names topics by their ids" {
-	topic=java.$RANDOM
+	new_topic java
 	traced java -XX:TieredStopAtLevel=1 -XX:-UsePerfData -cp "$KAFKA_LIB/*" \
 		"$APPS/Records.java" "$port" "$topic"
 	grep -qx ok "$dir/out"
@@ -113,8 +118,19 @@ are_simple() { # GROUP
 		"[s.attr.get('error.type') for s in $order] == [None, 'MESSAGE_TOO_LARGE']"
 }
 
+@test "logins in the clear: sends behind them are spans, and no recording holds the password" {
+	port=$KAFKA_SASL
+	for source in --no-bpf --no-shim; do
+		opts=("$source" --record "$dir/recording")
+		kq login
+		spans "[s.name for s in S] == ['send $topic'] * 2" 'not any(s.error for s in S)'
+		grep -q "$topic" "$dir/recording"
+		run -1 grep -q SECRETpw "$dir/recording"
+	done
+}
+
 @test "attached to an open connection, at both of its ends: the broker's are no spans" {
-	topic=pooled.$RANDOM
+	new_topic pooled
 	bg client "$PY" "$APPS/kq.py" "$port" pooled "$topic" "$dir/go"
 	client=$pid
 	until_true 60 grep -q ready "$dir/client.out"
