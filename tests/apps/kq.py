@@ -40,7 +40,8 @@ def create():
     """Returns once the broker serves the topic, so that the first send does not fail."""
     from confluent_kafka import Consumer, KafkaException, TopicPartition
     from confluent_kafka.admin import AdminClient, NewTopic
-    AdminClient({"bootstrap.servers": server}).create_topics([NewTopic(topic, 1, 1)])[topic].result()
+    admin = AdminClient({"bootstrap.servers": server})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
     c = Consumer({"bootstrap.servers": server, "group.id": "create"})
     for _ in range(600):
         try:
