@@ -32,12 +32,21 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 	return otr_kafka_back(kf, in, flags, used, msg);
 }
 
+/* Java reads the length of a message by itself. */
+static bool is_length(struct otr_slice in)
+{
+	return in.len == 4 && otr_kafka_u32(in.data) >= 4 &&
+	       otr_kafka_u32(in.data) <= OTR_KAFKA_SIZE;
+}
+
 static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 {
 	struct otr_kafka *kf = state;
 	struct otr_kafka_head head;
 	size_t i = 0;
 
+	if (kf->client && is_length(in))
+		return 0;
 	if (kf->client == 1 + !dir)
 		return otr_kafka_find_answer(kf, in);
 	while (i < in.len && otr_kafka_is_request(otr_slice_sub(in, i, OTR_KAFKA_HEAD), true,
@@ -53,7 +62,8 @@ static bool sniff(enum otr_dir dir, struct otr_slice head)
 
 	(void)dir;
 	/* The client id may be longer than what is shown of it. */
-	return is == OTR_KAFKA_YES || (is == OTR_KAFKA_MAYBE && head.len == OTR_SNIFF_MAX);
+	return is == OTR_KAFKA_YES ||
+	       (is == OTR_KAFKA_MAYBE && head.len == OTR_SNIFF_MAX && read.api > OTR_KAFKA_FETCH);
 }
 
 const struct otr_proto_ops otr_kafka = {
@@ -67,6 +77,7 @@ const struct otr_proto_ops otr_kafka = {
 	.state_size = sizeof(struct otr_kafka),
 	.capture = OTR_CAPTURE_CALLS,
 	.head_bytes = OTR_KAFKA_HEAD,
+	.answer_bytes = 16384, /* many small answers, or the head of a large one */
 	.sniff = sniff,
 	.parse = parse,
 	.resync = resync,

@@ -8,7 +8,7 @@
 #include "agent/span/span_builder.h"
 
 #define OTR_KAFKA_HEAD	  4096	     /* bytes of a message that are read, with its length */
-#define OTR_KAFKA_PENDING 128	     /* requests that are not answered */
+#define OTR_KAFKA_PENDING 256	     /* requests that are not answered */
 #define OTR_KAFKA_LINK	  24	     /* bytes of a trace id and a span id */
 #define OTR_KAFKA_ID	  16	     /* bytes of the id of a topic */
 #define OTR_KAFKA_TOPICS  1024	     /* bytes of the topics that an answer names */

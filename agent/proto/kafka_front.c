@@ -45,49 +45,49 @@ static bool is_sure_head(const struct otr_kafka_head *head, int client)
 }
 
 /* An answer to Produce looks like a request, as its id is small: | 0 | id | n topics | topic |. So
- * does a frame of HTTP/2. */
-static bool is_sure_produce(const struct otr_kafka_head *head, struct otr_slice in)
+ * does a frame of HTTP/2. Returns false if it cannot be a request, as far as it is there. */
+static bool may_be_produce(struct otr_kafka_reader *rd, unsigned int version)
 {
-	struct otr_kafka_reader rd = {
-		.in = in, .is_flexible = otr_kafka_is_flexible(head->api, head->version)};
-	struct otr_kafka_topic topic;
-	struct otr_slice transaction;
-	int32_t time;
-	int acks;
+	struct otr_slice transaction = otr_kafka_text(rd);
+	int acks = otr_kafka_i16(rd);
+	int32_t time = otr_kafka_i32(rd);
+	uint32_t n = otr_kafka_list(rd);
 
-	otr_kafka_tags(&rd);
-	transaction = otr_kafka_text(&rd);
-	acks = otr_kafka_i16(&rd);
-	time = otr_kafka_i32(&rd);
-	if (rd.is_short || head->version < 3 || acks < -1 || acks > 1 || time <= 0 ||
-	    (transaction.data && !transaction.len))
+	if (version < 3 || (transaction.data && !transaction.len) || acks < -1 || acks > 1)
 		return false;
-	if (!otr_kafka_list(&rd) && !rd.is_short)
-		return false;
-	return rd.is_short || otr_kafka_topic(&rd, head->version >= 13, &topic) || rd.at == in.len;
+	return rd->is_short || (time > 0 && n);
 }
 
 /* No id of a broker; or, from version 15 on, times and bytes in their bounds. */
-static bool is_sure_fetch(const struct otr_kafka_head *head, struct otr_slice in)
+static bool may_be_fetch(struct otr_kafka_reader *rd, unsigned int version)
 {
-	struct otr_kafka_reader rd = {
-		.in = in, .is_flexible = otr_kafka_is_flexible(head->api, head->version)};
-	int32_t time, least;
+	int32_t first = otr_kafka_i32(rd), least, most;
 
-	otr_kafka_tags(&rd);
-	if (head->version < 15)
-		return head->version > 0 && otr_kafka_i32(&rd) == -1;
-	time = otr_kafka_i32(&rd);
-	least = otr_kafka_i32(&rd);
-	return time >= 0 && least >= 0 && otr_kafka_i32(&rd) > 1000 &&
-	       (otr_kafka_i8(&rd) & ~1) == 0 && !rd.is_short;
+	if (version < 15)
+		return version > 0 && (first == -1 || rd->is_short);
+	least = otr_kafka_i32(rd);
+	most = otr_kafka_i32(rd);
+	return first >= 0 && least >= 0 && (otr_kafka_i8(rd) & ~1) == 0 &&
+	       (most > 1000 || rd->is_short);
 }
 
-static bool is_sure_body(const struct otr_kafka_head *head, struct otr_slice in)
+/* `in` is what is there of the body. */
+static enum otr_kafka_is is_sure_body(const struct otr_kafka_head *head, struct otr_slice in)
 {
-	if (head->api == OTR_KAFKA_PRODUCE)
-		return is_sure_produce(head, in);
-	return head->api != OTR_KAFKA_FETCH || is_sure_fetch(head, in);
+	size_t size = (size_t)head->size + 4 - head->len;
+	struct otr_kafka_reader rd = {.in = otr_slice_sub(in, 0, size),
+				      .is_flexible =
+					      otr_kafka_is_flexible(head->api, head->version)};
+
+	if (head->api > OTR_KAFKA_FETCH)
+		return OTR_KAFKA_YES;
+	otr_kafka_tags(&rd);
+	if (head->api == OTR_KAFKA_PRODUCE ? !may_be_produce(&rd, head->version)
+					   : !may_be_fetch(&rd, head->version))
+		return OTR_KAFKA_NO;
+	if (!rd.is_short)
+		return OTR_KAFKA_YES;
+	return in.len < size ? OTR_KAFKA_MAYBE : OTR_KAFKA_NO;
 }
 
 enum otr_kafka_is otr_kafka_is_request(struct otr_slice in, bool strict,
@@ -114,7 +114,7 @@ enum otr_kafka_is otr_kafka_is_request(struct otr_slice in, bool strict,
 	if (in.len < head->len)
 		return OTR_KAFKA_MAYBE;
 	in = otr_slice_sub(in, head->len, in.len);
-	return strict && !is_sure_body(head, in) ? OTR_KAFKA_NO : OTR_KAFKA_YES;
+	return strict ? is_sure_body(head, in) : OTR_KAFKA_YES;
 }
 
 /* Remembers a request. False: there is no room. */

@@ -163,6 +163,8 @@ struct otr_proto_ops {
 	size_t state_size;	  /* bytes of per-connection state, zeroed; may be 0 */
 	enum otr_capture capture; /* how sources copy its connections */
 	uint32_t head_bytes;	  /* how many bytes they copy, per run or per call */
+	uint32_t answer_bytes;	  /* with CALLS: of answers, so many bytes of each run are copied,
+				   * not of each call; 0: they are copied as requests are */
 	bool body_by_tail;	  /* needs the last 8 bytes of a run: chunked bodies */
 
 	/* Is a connection whose first bytes are `head` of this protocol? `head` has 1 to
