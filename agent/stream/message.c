@@ -59,12 +59,9 @@ void otr_dir_state_mark(struct otr_dir_state *ds)
 	ds->begin.pos = ds->hs.at;
 }
 
-/* Where the protocol wants another capture for answers, the source is asked for it as soon as it is
- * known which direction they take. */
-static void ask_policies(struct otr_flow *fl)
+/* See message.h. */
+void otr_flow_ask(struct otr_flow *fl)
 {
-	if (!fl->proto->answer_bytes || fl->layer == OTR_LAYER_LIB)
-		return;
 	for (int dir = 0; dir < 2; dir++)
 		otr_conn_policy(fl->conn, fl->layer, (enum otr_dir)dir,
 				otr_dir_state_capture(fl, &fl->dirs[dir]),
@@ -79,7 +76,8 @@ static void learn_asker(struct otr_flow *fl, enum otr_dir dir, bool sure)
 	fl->knows_asker = true;
 	fl->asker = dir;
 	otr_conn_role(fl->conn, dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER);
-	ask_policies(fl);
+	if (fl->proto->answer_bytes && fl->layer != OTR_LAYER_LIB)
+		otr_flow_ask(fl);
 }
 
 static void count_message(struct otr_flow *fl, enum otr_dir dir, const struct otr_msg *msg)
