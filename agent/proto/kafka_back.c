@@ -104,14 +104,17 @@ static bool looks_like(const struct otr_kafka_pending *of, struct otr_slice body
 
 size_t otr_kafka_find_answer(const struct otr_kafka *kf, struct otr_slice in)
 {
-	uint32_t size;
+	uint32_t size, id;
 	uint16_t k;
 
 	for (size_t i = 0; i + HEAD <= in.len; i++) {
 		size = otr_kafka_u32(in.data + i);
 		if (size < 4 || size > OTR_KAFKA_SIZE)
 			continue;
-		k = find(kf, otr_kafka_u32(in.data + i + 4));
+		id = otr_kafka_u32(in.data + i + 4);
+		if (!is_near(kf, id))
+			continue;
+		k = find(kf, id);
 		if (k < kf->n &&
 		    (!i || looks_like(pending_at(kf, k), otr_slice_sub(in, i + HEAD, in.len))))
 			return i;

@@ -267,7 +267,7 @@ static void skip_fetch(struct otr_kafka_reader *rd)
 
 /* Is a Fetch sent by a broker, to copy what another one stores? From version 15 on a tagged field
  * (1: | id 32 | epoch 64 |) behind the topics says so. */
-static bool is_of_broker(struct otr_kafka_reader *rd, unsigned int version)
+static bool is_of_broker(struct otr_kafka_reader *rd, unsigned int version, struct otr_slice client)
 {
 	uint32_t n, tag, size;
 	int32_t id = -1;
@@ -284,7 +284,10 @@ static bool is_of_broker(struct otr_kafka_reader *rd, unsigned int version)
 		}
 		otr_kafka_take(rd, size);
 	}
-	return id >= 0 && !rd->is_short;
+	if (rd->is_short) /* not all is there; "broker-1-fetcher-0" */
+		return otr_slice_starts(client, OTR_SLICE("broker-")) &&
+		       memmem(client.data, client.len, "-fetcher-", 9);
+	return id >= 0;
 }
 
 /* Reads the body. False: it is no span. */
@@ -302,7 +305,7 @@ static bool read_body(struct otr_kafka *kf, const struct otr_kafka_head *head,
 		break;
 	case OTR_KAFKA_FETCH:
 		msg->op = OTR_KAFKA_POLL;
-		if (is_of_broker(&rd, head->version))
+		if (is_of_broker(&rd, head->version, head->client))
 			return false;
 		break;
 	case OTR_KAFKA_OFFSET_COMMIT:
