@@ -18,12 +18,14 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
+#include "agent/proto/header_names.h"
 #include "agent/span/span.h"
 #include "bpf/event.h"
 
 struct otr_blank_ops;
 struct otr_side;
 struct otr_span_builder;
+struct otr_proto_settings;
 
 enum otr_parse {
 	OTR_PARSE_MSG,	  /* *msg is whole, or `partial`; *used > 0 bytes are spent */
@@ -164,7 +166,12 @@ struct otr_proto_ops {
 	 * find their requests whatever was lost (see OTR_END_STREAM). */
 	bool multiplexed;
 
-	size_t state_size;	  /* bytes of per-connection state, zeroed; may be 0 */
+	size_t state_size; /* bytes of per-connection state, zeroed; may be 0 */
+
+	/* Gives what the user set to a fresh `state`, which borrows it; NULL: it is not asked. Not
+	 * called where the defaults hold. */
+	void (*set_up)(void *state, const struct otr_proto_settings *settings);
+
 	enum otr_capture capture; /* how sources copy its connections */
 	uint32_t head_bytes;	  /* how many bytes they copy, per run or per call */
 	bool body_by_tail;	  /* needs the last 8 bytes of a run: chunked bodies */
@@ -218,6 +225,7 @@ struct otr_proto_settings {
 	 * the conventions. */
 	const char *http_methods;
 	char *const *redact; /* query keys whose values are hidden too, NULL ends; or NULL */
+	struct otr_header_names headers; /* of requests, that become attributes */
 };
 
 /* Every protocol that is parsed, strictest sniff first; NULL ends it. */
