@@ -231,13 +231,5 @@ enum otr_push otr_post_unanswered(const struct otr_post *p, CURLcode rc, uint64_
 	else
 		snprintf(res->why, sizeof(res->why), "%s",
 			 p->error[0] ? p->error : curl_easy_strerror(rc));
-	switch (rc) {
-	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CACERT_BADFILE:
-		return OTR_PUSH_DROP;
-	default:
-		return OTR_PUSH_RETRY;
-	}
+	return OTR_PUSH_RETRY;
 }

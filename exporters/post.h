@@ -52,8 +52,9 @@ void otr_post_fini(struct otr_post *p);
 bool otr_post(struct otr_post *p, struct otr_slice body, uint64_t until_ns,
 	      const _Atomic uint64_t *deadline_ns, CURLcode *rc);
 
-/* What it means that no answer came after `waited_ns`: the batch is tried again, unless the fault
- * lies in our settings. Writes the reason. */
+/* What it means that no answer came after `waited_ns`: the batch is tried again, whatever the reason is,
+ * since nobody has refused it. A certificate may be missing for a moment while it is replaced. Writes
+ * the reason. */
 enum otr_push otr_post_unanswered(const struct otr_post *p, CURLcode rc, uint64_t waited_ns,
 				  struct otr_push_result *res);
 

@@ -122,3 +122,24 @@ batches() { find "$dir/spool" -name '*.batch' | wc -l; }
 	[ "$status" -eq 1 ]
 	[[ $output == *"it holds spans as otlp/grpc, and this export sends zipkin"* ]]
 }
+
+@test "a certificate that is missing for a moment costs no batch of the spool" {
+	tls_files
+	cp "$dir/ca.pem" "$dir/live.pem"
+	MOCK_CERT=$dir/s.pem MOCK_KEY=$dir/s.key mock ok
+	# The files are checked at the start; the batch is sent when it is full or has waited.
+	OTEL_BSP_SCHEDULE_DELAY=3000 timeout 100 build/tests/backends/export_driver \
+		"https://localhost:${url##*:},ca=$dir/live.pem,spool=$dir/spool" \
+		linger=100000 >"$dir/driver" 2>&1 3>&- &
+	pids+=($!)
+	for _ in $(seq 600); do [ -e "$dir/spool/lock" ] && break; sleep 0.05; done
+	rm "$dir/live.pem"
+	for _ in $(seq 600); do grep -q " 3 times in " "$dir/driver" && break; sleep 0.05; done
+	cat "$dir/driver"
+	grep -q "100 spans wait in the spool" "$dir/driver"
+	[ "$(batches)" -eq 1 ]
+	cp "$dir/ca.pem" "$dir/live.pem"
+	for _ in $(seq 600); do [ "$(batches)" -eq 0 ] && break; sleep 0.05; done
+	[ "$(batches)" -eq 0 ]
+	[ "$(requests)" -eq 1 ]
+}
