@@ -26,7 +26,7 @@
 #define VERSION	    1
 #define SUFFIX	    ".batch"
 #define NAME_DIGITS 20
-#define BODY_MAX    (64u << 20)
+#define BODY_MAX    ((64u << 20) - 1) /* a struct otr_buf has room for one byte more */
 
 struct head {
 	char magic[8];
@@ -195,20 +195,25 @@ static int read_all(int fd, void *data, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return -EBADMSG;
+			return n < 0 ? -errno : -EBADMSG;
 		p += n;
 		len -= (size_t)n;
 	}
 	return 0;
 }
 
-static bool is_head(const struct head *h)
+/* Returns 0; -EBADMSG: it is no head; -EPROTO: another version of otrace wrote it. */
+static int check_head(const struct head *h)
 {
-	return !memcmp(h->magic, MAGIC, sizeof(h->magic)) && h->version == VERSION &&
-	       h->len <= BODY_MAX && memchr(h->kind, '\0', sizeof(h->kind));
+	if (memcmp(h->magic, MAGIC, sizeof(h->magic)))
+		return -EBADMSG;
+	if (h->version != VERSION)
+		return -EPROTO;
+	return h->len <= BODY_MAX && memchr(h->kind, '\0', sizeof(h->kind)) ? 0 : -EBADMSG;
 }
 
-/* Opens a batch and reads its head. Returns a descriptor or -errno. */
+/* Opens a batch and reads its head. Returns a descriptor; -EBADMSG: it is damaged; or -errno, which
+ * says nothing about the batch. */
 static int open_batch(const struct otr_spool *sp, uint64_t id, struct head *head)
 {
 	char name[32];
@@ -219,10 +224,12 @@ static int open_batch(const struct otr_spool *sp, uint64_t id, struct head *head
 	if (fd < 0)
 		return -errno;
 	rc = read_all(fd, head, sizeof(*head));
-	if (!rc && is_head(head))
+	if (!rc)
+		rc = check_head(head);
+	if (!rc)
 		return fd;
 	close(fd);
-	return -EBADMSG;
+	return rc;
 }
 
 static int read_batch(const struct otr_spool *sp, const struct batch *b, struct otr_buf *body)
@@ -231,8 +238,10 @@ static int read_batch(const struct otr_spool *sp, const struct batch *b, struct 
 	int fd = open_batch(sp, b->id, &head), rc;
 	char *to;
 
+	if (fd == -ENOENT || fd == -EPROTO)
+		return -EBADMSG; /* it was there and of this version: somebody else changed it */
 	if (fd < 0)
-		return -EBADMSG;
+		return fd;
 	otr_buf_reset(body);
 	to = otr_buf_room(body, head.len + 1);
 	rc = !to ? -ENOMEM : head.len != b->len ? -EBADMSG : read_all(fd, to, head.len);
@@ -272,32 +281,57 @@ static void lose(uint64_t spans, const char *why)
 	otr_loss_because(OTR_LOSS_EXPORT, "%s", why);
 }
 
+static int refuse(const char *dir, const char *holds, const char *sends, struct otr_err *err)
+{
+	otr_err_set(err, "spool %s: it holds spans as %s, and this export sends %s", dir, holds,
+		    sends);
+	otr_err_hint(err, "send them with the settings of before, use another folder, or remove "
+			  "them");
+	return -EINVAL;
+}
+
+static int refuse_version(const char *dir, uint32_t version, struct otr_err *err)
+{
+	otr_err_set(err, "spool %s: it holds batches in format %u, and this otrace reads format %u",
+		    dir, version, VERSION);
+	otr_err_hint(err, "send them with the otrace of before, use another folder, or remove them");
+	return -EINVAL;
+}
+
+/* Reads the head of a batch and checks the length of its file. Returns as open_batch(), or 0. */
+static int head_of(const struct otr_spool *sp, uint64_t id, struct head *head)
+{
+	int fd = open_batch(sp, id, head), rc = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st))
+		rc = -errno;
+	else if ((uint64_t)st.st_size != sizeof(*head) + head->len)
+		rc = -EBADMSG;
+	close(fd);
+	return rc;
+}
+
 /* Takes one file of before into the list. */
 static int adopt(struct otr_spool *sp, const char *dir, uint64_t id, struct otr_err *err)
 {
-	struct batch b = {.id = id};
-	struct head head;
-	struct stat st;
-	int fd = open_batch(sp, id, &head);
+	struct head head = {.spans = 0};
+	int rc = head_of(sp, id, &head);
 
-	if (fd < 0 || fstat(fd, &st) || (uint64_t)st.st_size != sizeof(head) + head.len) {
-		if (fd >= 0)
-			close(fd);
+	if (rc == -EBADMSG) {
 		unlink_batch(sp, id);
-		lose(fd >= 0 ? head.spans : 1, "a batch of the spool was damaged");
+		lose(!check_head(&head) ? head.spans : 1, "a batch of the spool was damaged");
 		return 0;
 	}
-	close(fd);
-	if (strcmp(head.kind, sp->kind)) {
-		otr_err_set(err, "spool %s: it holds spans as %s, and this export sends %s", dir,
-			    head.kind, sp->kind);
-		otr_err_hint(err, "send them with the settings of before, use another folder, or "
-				  "remove them");
-		return -EINVAL;
-	}
-	b.spans = head.spans;
-	b.len = head.len;
-	return append(sp, &b);
+	if (rc == -EPROTO)
+		return refuse_version(dir, head.version, err);
+	if (rc)
+		return rc;
+	if (strcmp(head.kind, sp->kind))
+		return refuse(dir, head.kind, sp->kind, err);
+	return append(sp, &(struct batch){.id = id, .spans = head.spans, .len = head.len});
 }
 
 static int scan(struct otr_spool *sp, const char *path, struct otr_err *err)

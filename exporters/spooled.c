@@ -150,6 +150,16 @@ static bool is_over(const struct spooled *s, bool failed)
 	return s->is_closing && (failed || otr_now() >= s->close_ns);
 }
 
+/* The oldest batch cannot be read now. Returns how long to wait before the next try. */
+static uint64_t note_unread(struct spooled *s, uint32_t n, int rc)
+{
+	struct otr_push_result res = {0};
+
+	snprintf(res.why, sizeof(res.why), "cannot read the spool: %s", strerror(-rc));
+	note(s, OTR_PUSH_RETRY, &res, n, OTR_NS_PER_S);
+	return OTR_NS_PER_S;
+}
+
 static void *work(void *arg)
 {
 	struct otr_backoff bo = {0};
@@ -165,11 +175,12 @@ static void *work(void *arg)
 			break;
 		if (rc == -EBADMSG)
 			continue;
-		pause = rc ? 0 : try_batch(s, n, &bo);
+		if (rc == -ENOENT)
+			pause = 0;
+		else
+			pause = rc ? note_unread(s, n, rc) : try_batch(s, n, &bo);
 		if (rc || pause)
-			otr_spool_wait(s->spool, otr_now() + (pause	      ? pause
-							      : rc == -ENOENT ? IDLE_NS
-									      : OTR_NS_PER_S));
+			otr_spool_wait(s->spool, otr_now() + (pause ? pause : IDLE_NS));
 	}
 	return NULL;
 }

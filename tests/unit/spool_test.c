@@ -243,6 +243,48 @@ static void damaged_batches_are_counted_and_left_out(void **state)
 	assert_int_equal(otr_loss_get(OTR_LOSS_EXPORT) - before, 1 + 1 + 3 + 1 + 1);
 }
 
+/* What cannot be read now, or not by this version, is neither damaged nor removed. */
+static void a_batch_that_cannot_be_read_now_stays(void **state)
+{
+	uint64_t lost = otr_loss_get(OTR_LOSS_EXPORT);
+	struct rlimit before;
+	char path[128];
+	uint32_t n;
+	int rc;
+
+	(void)state;
+	reopen(MIB);
+	put("one", 1);
+	getrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+	rc = otr_spool_first(sp, &body, &n);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(rc, -EMFILE);
+	take("one", 1);
+	path_of(path, sizeof(path), 7);
+	assert_int_equal(mkdir(path, 0700), 0); /* read(2) fails with EISDIR */
+	otr_spool_close(&sp);
+	assert_int_equal(otr_spool_open(&sp, dir, MIB, "test", &err), -EISDIR);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(otr_loss_get(OTR_LOSS_EXPORT), lost);
+}
+
+static void batches_of_another_version_are_refused(void **state)
+{
+	char path[128];
+
+	(void)state;
+	reopen(MIB);
+	put("one", 1);
+	damage(1, 8, -1); /* the version */
+	otr_spool_close(&sp);
+	assert_int_equal(otr_spool_open(&sp, dir, MIB, "test", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "it holds batches in format 255, and this otrace reads "
+					 "format 1"));
+	path_of(path, sizeof(path), 1);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
 static void other_files_are_left_alone(void **state)
 {
 	static const char *const names[] = {"notes.txt", "1.batch", "0000000000000000000x.batch",
@@ -335,6 +377,8 @@ int main(void)
 						end),
 		cmocka_unit_test_setup_teardown(damaged_batches_are_counted_and_left_out, begin,
 						end),
+		cmocka_unit_test_setup_teardown(a_batch_that_cannot_be_read_now_stays, begin, end),
+		cmocka_unit_test_setup_teardown(batches_of_another_version_are_refused, begin, end),
 		cmocka_unit_test_setup_teardown(other_files_are_left_alone, begin, end),
 		cmocka_unit_test_setup_teardown(a_folder_is_one_export_of_one_kind, begin, end),
 		cmocka_unit_test_setup_teardown(a_folder_of_others_is_refused, begin, end),
