@@ -3,9 +3,35 @@
 
 #include "agent/proto/db_span.h"
 
+#include "agent/base/secret.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/side.h"
 #include "agent/span/span_builder.h"
+
+#define LONG_WORD 20 /* bytes; a shorter word is no token */
+
+static bool is_of_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* May a part of `key` be a token? */
+static bool has_long_word(struct otr_slice key)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < key.len; i++) {
+		run = is_of_word(key.data[i]) ? run + 1 : 0;
+		if (run >= LONG_WORD)
+			return true;
+	}
+	return false;
+}
+
+bool otr_db_is_secret_key(struct otr_slice key)
+{
+	return has_long_word(key) && otr_secret_within(key);
+}
 
 void otr_db_server(const struct otr_side *side, uint16_t default_port, struct otr_span_builder *sb)
 {

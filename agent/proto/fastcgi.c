@@ -40,13 +40,17 @@ enum type {
 #define FIELDS_MAX 8192	 /* bytes of the fields of an answer that are awaited */
 
 struct fastcgi {
-	uint8_t client; /* 1 + direction of the web server's bytes; 0: not known */
-	bool ended;	/* nothing more is read */
-	bool in_body;	/* STDIN follows */
-	bool open;	/* a request was read whose END_REQUEST was not */
-	bool answered;	/* its fields were read */
-	bool headless;	/* the fields of its answer were lost */
-	uint16_t id;	/* of the request that is open */
+	uint8_t client;	 /* 1 + direction of the web server's bytes; 0: not known */
+	bool ended;	 /* nothing more is read */
+	bool in_body;	 /* STDIN follows */
+	bool open;	 /* a request was read whose END_REQUEST was not */
+	bool answered;	 /* its fields were read */
+	bool headless;	 /* the fields of its answer were lost */
+	bool in_fields;	 /* some of them were read */
+	bool is_split;	 /* one of them goes on in the next record, and was not read */
+	bool moved;	 /* they have a Location */
+	uint16_t status; /* their Status; 0: none yet */
+	uint16_t id;	 /* of the request that is open */
 };
 
 struct record {
@@ -56,19 +60,14 @@ struct record {
 	struct otr_slice content; /* as far as it is there */
 };
 
-static unsigned int u16(const char *at)
-{
-	return (unsigned int)(unsigned char)at[0] << 8 | (unsigned char)at[1];
-}
-
 /* Reads the header at the front of `in`, which has HEAD bytes. */
 static bool read_record(struct record *rec, struct otr_slice in)
 {
 	if (in.data[0] != 1 || in.data[1] < BEGIN_REQUEST || in.data[1] > UNKNOWN_TYPE)
 		return false;
 	rec->type = (uint8_t)in.data[1];
-	rec->id = (uint16_t)u16(in.data + 2);
-	rec->len = u16(in.data + 4);
+	rec->id = (uint16_t)otr_fastcgi_u16(in.data + 2);
+	rec->len = otr_fastcgi_u16(in.data + 4);
 	rec->size = HEAD + rec->len + (unsigned char)in.data[6];
 	rec->content = otr_slice_sub(in, HEAD, rec->len);
 	return true;
@@ -95,103 +94,17 @@ static bool is_begin(struct otr_slice in)
 	return in.len >= BEGIN_SIZE && may_be_begin(in);
 }
 
-/* Takes a length off `in`: one byte below 128, else four. */
-static bool take_length(struct otr_slice *in, size_t *len)
+static enum otr_parse emit_request(struct fastcgi *fc, struct otr_fastcgi_params *params,
+				   bool whole, struct otr_msg *msg)
 {
-	size_t n = in->len && (unsigned char)in->data[0] >> 7 ? 4 : 1;
-
-	if (in->len < n)
-		return false;
-	*len = n == 1 ? (unsigned char)in->data[0]
-		      : (size_t)(u16(in->data) & 0x7fff) << 16 | u16(in->data + 2);
-	*in = otr_slice_sub(*in, n, in->len);
-	return true;
-}
-
-/* A parameter that is read, and where it goes. */
-struct param {
-	struct otr_slice name;
-	size_t at; /* of a slice in struct otr_http_request */
-};
-
-#define PARAM(name, field)                                                \
-	{                                                                 \
-		OTR_SLICE(name), offsetof(struct otr_http_request, field) \
-	}
-
-static const struct param params[] = {
-	PARAM("REQUEST_METHOD", method),
-	PARAM("REQUEST_URI", target),
-	PARAM("HTTP_HOST", host),
-	PARAM("REQUEST_SCHEME", scheme),
-	PARAM("HTTP_USER_AGENT", user_agent),
-	PARAM("HTTP_FORWARDED", forwarded),
-	PARAM("HTTP_X_FORWARDED_FOR", x_forwarded_for),
-	PARAM("HTTP_X_FORWARDED_HOST", x_forwarded_host),
-	PARAM("HTTP_X_FORWARDED_PROTO", x_forwarded_proto),
-	PARAM("HTTP_TRACEPARENT", traceparent),
-	PARAM("HTTP_BAGGAGE", baggage),
-	PARAM("HTTP_TRACESTATE", tracestate[0]),
-};
-
-/* What else is read of the parameters. */
-struct extra {
-	struct otr_slice script, path_info, remote;
-};
-
-static void take_param(struct otr_http_request *req, struct extra *ex, struct otr_slice name,
-		       struct otr_slice value)
-{
-	for (size_t i = 0; i < OTR_ARRAY_SIZE(params); i++)
-		if (otr_slice_eq(name, params[i].name))
-			*(struct otr_slice *)((char *)req + params[i].at) = value;
-	if (otr_slice_eq(name, OTR_SLICE("SCRIPT_NAME")))
-		ex->script = value;
-	else if (otr_slice_eq(name, OTR_SLICE("PATH_INFO")))
-		ex->path_info = value;
-	else if (otr_slice_eq(name, OTR_SLICE("REMOTE_ADDR")))
-		ex->remote = value;
-	else if (otr_slice_eq(name, OTR_SLICE("HTTPS")) && otr_slice_eq(value, OTR_SLICE("on")))
-		req->scheme = OTR_SLICE("https");
-	else if (otr_slice_eq(name, OTR_SLICE("SERVER_PROTOCOL")) && value.len == 8 &&
-		 otr_slice_starts(value, OTR_SLICE("HTTP/")))
-		req->version = otr_slice_sub(value, 5, 3);
-}
-
-/* Reads the parameters of one record. One that goes on in the next record is not read. */
-static void take_params(struct otr_http_request *req, struct extra *ex, struct otr_slice in)
-{
-	size_t name, value;
-
-	while (in.len && take_length(&in, &name) && take_length(&in, &value) && name <= in.len &&
-	       value <= in.len - name) {
-		take_param(req, ex, otr_slice_sub(in, 0, name), otr_slice_sub(in, name, value));
-		in = otr_slice_sub(in, name + value, in.len);
-	}
-}
-
-/* Parameters come before headers in no certain order, so defaults are set at the end. */
-static void set_defaults(struct otr_http_request *req, const struct extra *ex)
-{
-	if (!req->target.len)
-		req->target = ex->script.len ? ex->script : ex->path_info;
-	if (!req->forwarded.len && !req->x_forwarded_for.len)
-		req->x_forwarded_for = ex->remote;
-	req->n_traceparent = req->traceparent.len > 0;
-	req->n_tracestate = req->tracestate[0].len > 0;
-}
-
-static enum otr_parse emit_request(struct fastcgi *fc, struct otr_http_request *req,
-				   const struct extra *ex, bool whole, struct otr_msg *msg)
-{
-	set_defaults(req, ex);
 	fc->open = true;
-	fc->answered = fc->headless = false;
+	fc->answered = fc->headless = fc->in_fields = fc->moved = fc->is_split = false;
+	fc->status = 0;
 	fc->in_body = whole;
 	msg->kind = OTR_MSG_REQUEST;
 	msg->end = whole ? OTR_END_LATER : OTR_END_RUN;
 	msg->partial = !whole;
-	otr_http_request_fill(req, msg);
+	otr_http_request_fill(otr_fastcgi_request(params), msg);
 	return OTR_PARSE_MSG;
 }
 
@@ -199,30 +112,29 @@ static enum otr_parse emit_request(struct fastcgi *fc, struct otr_http_request *
 static enum otr_parse take_head(struct fastcgi *fc, struct otr_slice in, unsigned int flags,
 				uint64_t *used, struct otr_msg *msg)
 {
-	struct otr_http_request req = {0};
-	struct extra ex = {0};
+	struct otr_fastcgi_params params = {0};
 	struct record rec;
 	size_t at = BEGIN_SIZE + (unsigned char)in.data[6];
 
-	fc->id = (uint16_t)u16(in.data + 2);
+	fc->id = (uint16_t)otr_fastcgi_u16(in.data + 2);
 	for (;; at += rec.size) {
 		if (at + HEAD > in.len || at > PARAMS_MAX)
 			break;
 		if (!read_record(&rec, otr_slice_sub(in, at, in.len)) || rec.type != PARAMS ||
 		    rec.id != fc->id)
 			return OTR_PARSE_BAD;
-		take_params(&req, &ex, rec.content);
+		otr_fastcgi_take(&params, rec.content);
 		if (rec.len)
 			continue;
 		*used = at + rec.size;
-		return emit_request(fc, &req, &ex, true, msg);
+		return emit_request(fc, &params, true, msg);
 	}
 	if (!flags)
 		return at > PARAMS_MAX ? OTR_PARSE_BAD : OTR_PARSE_MORE;
 	*used = in.len;
-	if (!req.method.len)
+	if (!params.req.method.len)
 		return OTR_PARSE_SKIP;
-	return emit_request(fc, &req, &ex, false, msg);
+	return emit_request(fc, &params, false, msg);
 }
 
 /* Takes one record of the web server. */
@@ -251,18 +163,22 @@ static enum otr_parse front(struct fastcgi *fc, struct otr_slice in, unsigned in
 	return OTR_PARSE_SKIP;
 }
 
-/* Finds the empty line; returns the length of the fields, or 0. */
-static size_t fields_end(struct otr_slice in)
+/* Finds the empty line, and how many bytes of fields are before it. `whole`: what is before `in` ends a
+ * line. */
+static bool find_end(struct otr_slice in, bool whole, size_t *len)
 {
+	bool begins = whole;
+
 	for (size_t i = 0; i < in.len; i++) {
-		if (in.data[i] != '\n')
-			continue;
-		if (i + 1 < in.len && in.data[i + 1] == '\n')
-			return i + 1;
-		if (i + 2 < in.len && in.data[i + 1] == '\r' && in.data[i + 2] == '\n')
-			return i + 1;
+		bool cr = in.data[i] == '\r' && i + 1 < in.len;
+
+		*len = i;
+		if (begins && in.data[cr ? i + 1 : i] == '\n')
+			return true;
+		begins = in.data[i] == '\n';
 	}
-	return 0;
+	*len = in.len;
+	return false;
 }
 
 /* Does it begin with the name of a field and a colon? */
@@ -275,51 +191,70 @@ static bool is_field(struct otr_slice in)
 	return n && n < in.len && in.data[n] == ':';
 }
 
-static int32_t read_status(struct otr_slice fields)
+/* The value of the field that begins `line`, if it has this name (in small letters, with its colon);
+ * else a none slice. */
+static struct otr_slice value_of(struct otr_slice line, struct otr_slice name)
 {
-	static const struct otr_slice status = {"status:", 7}, location = {"location:", 9};
-	int32_t code = 200;
-	const char *lf;
-
-	for (; fields.len;
-	     fields = otr_slice_sub(fields, (size_t)(lf - fields.data) + 1, fields.len)) {
-		lf = memchr(fields.data, '\n', fields.len);
-		if (!lf)
-			break;
-		if (otr_slice_eq_nocase(otr_slice_sub(fields, 0, location.len), location))
-			code = 302;
-		if (!otr_slice_eq_nocase(otr_slice_sub(fields, 0, status.len), status))
-			continue;
-		fields = otr_slice_sub(fields, status.len, fields.len);
-		while (fields.len && fields.data[0] == ' ')
-			fields = otr_slice_sub(fields, 1, fields.len);
-		code = 0;
-		for (size_t i = 0; i < 3 && i < fields.len; i++)
-			code = code * 10 + (fields.data[i] - '0');
-		return code >= 100 && code <= 599 ? code : 0;
-	}
-	return code;
+	if (!otr_slice_eq_nocase(otr_slice_sub(line, 0, name.len), name))
+		return OTR_SLICE_NONE;
+	line = otr_slice_sub(line, name.len, line.len);
+	while (line.len && line.data[0] == ' ')
+		line = otr_slice_sub(line, 1, line.len);
+	return line;
 }
 
-/* Takes the first STDOUT of an answer. */
+/* "404 Not Found" */
+static uint16_t read_code(struct otr_slice text)
+{
+	int code = 0;
+
+	for (size_t i = 0; i < 3 && i < text.len; i++)
+		code = code * 10 + (text.data[i] - '0');
+	return code >= 100 && code <= 599 ? (uint16_t)code : 0;
+}
+
+/* Reads whole lines of the fields. */
+static void read_fields(struct fastcgi *fc, struct otr_slice fields)
+{
+	struct otr_slice code;
+	const char *lf;
+
+	while (fields.len && (lf = memchr(fields.data, '\n', fields.len))) {
+		code = value_of(fields, OTR_SLICE("status:"));
+		if (code.data)
+			fc->status = read_code(code);
+		fc->moved |= value_of(fields, OTR_SLICE("location:")).data != NULL;
+		fields = otr_slice_sub(fields, (size_t)(lf - fields.data) + 1, fields.len);
+	}
+}
+
+/* Takes a STDOUT with fields of an answer, which may be in several. Where the fields end, a status that
+ * they do not name is 200, or 302 with a Location (RFC 3875, 6.3.3 and 6.2.3). */
 static enum otr_parse take_fields(struct fastcgi *fc, const struct record *rec, unsigned int flags,
 				  uint64_t *used, struct otr_msg *msg)
 {
-	size_t end = fields_end(rec->content);
-	bool is_there = rec->content.len == rec->len || rec->content.len >= FIELDS_MAX;
+	bool is_there = rec->content.len == rec->len, ends;
+	size_t len;
 
-	if (!end && !is_there && !flags)
+	ends = find_end(rec->content, fc->in_fields && !fc->is_split, &len);
+	if (!ends && !is_there && !flags && rec->content.len < FIELDS_MAX)
 		return OTR_PARSE_MORE;
 	*used = rec->size;
-	if (!is_field(rec->content)) {
+	if (!fc->in_fields && !is_field(rec->content)) {
 		fc->headless = true;
 		return OTR_PARSE_SKIP;
 	}
+	read_fields(fc, otr_slice_sub(rec->content, 0, len));
+	fc->is_split |= !ends && len && rec->content.data[len - 1] != '\n';
+	fc->in_fields = !ends && is_there;
+	msg->opens = fc->in_fields;
+	if (fc->in_fields)
+		return OTR_PARSE_SKIP;
 	fc->answered = true;
 	msg->kind = OTR_MSG_RESPONSE;
 	msg->end = OTR_END_LATER;
-	msg->status = read_status(otr_slice_sub(rec->content, 0, end ? end : rec->content.len));
-	msg->partial = !end;
+	msg->partial = !ends || fc->is_split;
+	msg->status = fc->status || msg->partial ? fc->status : fc->moved ? 302 : 200;
 	return OTR_PARSE_MSG;
 }
 

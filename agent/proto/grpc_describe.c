@@ -112,12 +112,22 @@ static struct otr_slice method_of(struct otr_slice path)
 	return method;
 }
 
+/* gRPC has no queries, but whoever asks may send one. */
+static struct otr_slice without_query(struct otr_slice path)
+{
+	size_t n = 0;
+
+	while (n < path.len && path.data[n] != '?' && path.data[n] != '#')
+		n++;
+	return otr_slice_sub(path, 0, n);
+}
+
 static int set_original(struct otr_slice path, struct otr_span_builder *sb)
 {
 	char room[256];
 	OTR_AUTO(otr_buf_fini) struct otr_buf text = OTR_BUF_ON(room, TEXT_MAX);
 
-	otr_url_path(&text, path);
+	otr_url_path(&text, without_query(path));
 	otr_sb_string(sb, OTR_KEY_RPC_METHOD, OTR_SLICE("_OTHER"));
 	otr_sb_string(sb, OTR_KEY_RPC_METHOD_ORIGINAL, otr_buf_view(&text));
 	return text.rc == -ENOMEM ? -ENOMEM : 0;

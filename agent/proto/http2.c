@@ -23,8 +23,7 @@
 #include "agent/base/own.h"
 #include "agent/proto/msg.h"
 
-#define BLOCK_MAX (64u << 10) /* bytes of a block; a longer one is unknown */
-#define CUT	  (OTR_IN_CUT | OTR_IN_EOF)
+#define CUT (OTR_IN_CUT | OTR_IN_EOF)
 
 /* One call of parse(). */
 struct call {
@@ -144,8 +143,8 @@ static size_t block_end(const struct call *c, bool *bad)
 		if (c->in.len < at + OTR_HTTP2_HEAD)
 			return 0;
 		*bad = !otr_http2_frame_read(&fr, otr_slice_sub(c->in, at, c->in.len)) ||
-		       fr.stream != c->fr.stream || fr.len > BLOCK_MAX || at > BLOCK_MAX ||
-		       (at && fr.type != OTR_HTTP2_CONTINUATION);
+		       fr.stream != c->fr.stream || fr.len > OTR_HTTP2_BLOCK ||
+		       at > OTR_HTTP2_BLOCK || (at && fr.type != OTR_HTTP2_CONTINUATION);
 		if (*bad || c->in.len < at + OTR_HTTP2_HEAD + fr.len)
 			return 0;
 		c->d->scanned = (uint32_t)at; /* this frame is looked at again, others are not */

@@ -13,7 +13,8 @@
 #include "agent/proto/proto.h"
 
 #define OTR_HTTP2_PREFACE OTR_SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-#define OTR_HTTP2_HEAD	  9 /* bytes of the header of a frame */
+#define OTR_HTTP2_HEAD	  9	      /* bytes of the header of a frame */
+#define OTR_HTTP2_BLOCK	  (64u << 10) /* bytes of a block of fields; a longer one is unknown */
 
 /* An attribute of answers that is in no convention: a number. */
 #define OTR_HTTP2_GRPC_STATUS OTR_SLICE("grpc-status")

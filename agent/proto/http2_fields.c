@@ -8,8 +8,6 @@
 #include "agent/base/own.h"
 #include "agent/proto/msg.h"
 
-#define GATHER (64u << 10) /* bytes of a block over several frames */
-
 static int32_t read_status(struct otr_slice text)
 {
 	int32_t status = 0;
@@ -131,7 +129,7 @@ static struct otr_slice fields_of(const struct otr_http2_frame *fr, struct otr_s
 /* Gathers the fields of all frames in `in`. False: there is no room for them. */
 static bool gather(struct otr_slice in, struct otr_slice *out)
 {
-	static _Thread_local char room[GATHER];
+	static _Thread_local char room[OTR_HTTP2_BLOCK];
 	struct otr_http2_frame fr;
 	struct otr_slice part;
 	size_t n = 0;

@@ -152,7 +152,7 @@ bool otr_http2_sniff(enum otr_dir dir, struct otr_slice head)
 	    !is_usual(&fr, head, 0))
 		return false;
 	if (opens_with_settings(&fr, head))
-		return true;
+		return (fr.len || head.len >= 2 * OTR_HTTP2_HEAD) && otr_http2_certain(head, 0);
 	if (is_control(&fr))
 		return otr_http2_certain(head, 0);
 	return fr.type == OTR_HTTP2_HEADERS && fr.flags & OTR_HTTP2_END_HEADERS &&

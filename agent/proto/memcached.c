@@ -32,7 +32,7 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 		*used = in.len;
 		return OTR_PARSE_SWITCH;
 	}
-	if (!mc->client && otr_memcached_is_request(head))
+	if (!mc->client && otr_memcached_is_request(head, false))
 		mc->client = (uint8_t)(1 + dir);
 	else if (!mc->client && otr_memcached_is_answer(head, false))
 		mc->client = (uint8_t)(1 + !dir);
@@ -65,7 +65,7 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 
 		if (i && in.data[i - 1] && !may_precede(in.data[i - 1]))
 			continue;
-		if (mc->client != 1 + !dir && otr_memcached_is_request(head))
+		if (mc->client != 1 + !dir && otr_memcached_is_request(head, mc->client))
 			break;
 		if (mc->client != 1 + dir && otr_memcached_is_answer(head, !i && mc->client))
 			break;
@@ -76,7 +76,7 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 static bool sniff(enum otr_dir dir, struct otr_slice head)
 {
 	(void)dir;
-	return otr_memcached_is_request(head) || otr_memcached_is_answer(head, false);
+	return otr_memcached_is_request(head, false) || otr_memcached_is_answer(head, false);
 }
 
 static int describe(const struct otr_side *side, const struct otr_msg *req,

@@ -38,6 +38,7 @@ struct otr_memcached_command {
 	uint8_t keys;	  /* how many arguments are keys: 0, 1; 255: all from `key_at` on */
 	uint8_t key_at;	  /* the first argument that is a key; the first argument is 1 */
 	uint8_t size_at; /* the argument that is the length of the data that follows; 0: none does */
+	bool is_sure;	 /* no other protocol has such a line */
 };
 
 /* Returns the command of that name, or NULL. Names are in small letters on the wire. */
@@ -59,10 +60,8 @@ struct otr_memcached {
 	uint32_t hits;	     /* values of the answer so far */
 	uint32_t scanned[2]; /* bytes of the next line, by direction, that hold no LF */
 	uint64_t serial;     /* of the last request that is answered */
-	uint64_t answered;   /* serial of the last one that needs no answer any more */
 	uint16_t text_len;
 	char text[OTR_MEMCACHED_TEXT];
-	char word[OTR_MEMCACHED_WORD]; /* of an error */
 	uint8_t debts[OTR_MEMCACHED_DEBTS];
 };
 
@@ -74,7 +73,7 @@ enum otr_parse otr_memcached_back(struct otr_memcached *mc, struct otr_slice in,
 
 /* Are the first bytes a whole, valid request line, or the first line of an answer, that no other
  * protocol has? `any`: or one that others have as well. */
-bool otr_memcached_is_request(struct otr_slice head);
+bool otr_memcached_is_request(struct otr_slice head, bool any);
 bool otr_memcached_is_answer(struct otr_slice head, bool any);
 
 /* Requests, or answers, were lost. */

@@ -100,7 +100,6 @@ static bool read_answer(struct answer *an, struct otr_slice line, size_t size)
 static void drop_all(struct otr_memcached *mc)
 {
 	mc->n = 0;
-	mc->answered = mc->serial;
 	mc->opens = mc->cut = false;
 	mc->hits = 0;
 }
@@ -154,7 +153,6 @@ static void end_quiet(struct otr_memcached *mc, const struct word *word)
 	while (mc->n && oldest(mc) != OTR_MEMCACHED_MN) {
 		mc->first = (uint16_t)((mc->first + 1) % OTR_MEMCACHED_DEBTS);
 		mc->n--;
-		mc->answered++;
 	}
 	mc->quiet = false;
 }
@@ -164,7 +162,7 @@ static enum otr_parse emit(struct otr_memcached *mc, const struct word *word, st
 	bool counts = oldest(mc) == OTR_MEMCACHED_VALUES && word->kind == END && !mc->cut;
 
 	msg->kind = OTR_MSG_RESPONSE;
-	msg->stream = ++mc->answered;
+	msg->stream = mc->serial - mc->n + 1;
 	msg->failed = word->kind == ERROR;
 	if (msg->failed)
 		otr_msg_add_text(msg, OTR_KEY_DB_RESPONSE_STATUS_CODE, otr_slice_str(word->text));

@@ -10,6 +10,7 @@
  */
 
 #include "agent/base/own.h"
+#include "agent/proto/db_span.h"
 #include "agent/proto/memcached.h"
 #include "agent/proto/msg.h"
 
@@ -17,37 +18,37 @@
 
 /* In the order of the alphabet. */
 static const struct otr_memcached_command commands[] = {
-	{"add", OTR_MEMCACHED_STORE, 4, 4, 1, 1, 4},
-	{"append", OTR_MEMCACHED_STORE, 4, 4, 1, 1, 4},
-	{"cache_memlimit", OTR_MEMCACHED_LINE_, 1, 1, 0, 0, 0},
-	{"cas", OTR_MEMCACHED_STORE, 5, 5, 1, 1, 4},
-	{"decr", OTR_MEMCACHED_NUMBER, 2, 2, 1, 1, 0},
-	{"delete", OTR_MEMCACHED_DELETE, 1, 2, 1, 1, 0},
-	{"flush_all", OTR_MEMCACHED_LINE_, 0, 1, 0, 0, 0},
-	{"gat", OTR_MEMCACHED_VALUES, 2, ANY, ANY, 2, 0},
-	{"gats", OTR_MEMCACHED_VALUES, 2, ANY, ANY, 2, 0},
-	{"get", OTR_MEMCACHED_VALUES, 1, ANY, ANY, 1, 0},
-	{"gets", OTR_MEMCACHED_VALUES, 1, ANY, ANY, 1, 0},
-	{"incr", OTR_MEMCACHED_NUMBER, 2, 2, 1, 1, 0},
-	{"lru", OTR_MEMCACHED_LINE_, 1, ANY, 0, 0, 0},
-	{"lru_crawler", OTR_MEMCACHED_STREAM, 1, ANY, 0, 0, 0},
-	{"ma", OTR_MEMCACHED_META, 1, ANY, 1, 1, 0},
-	{"md", OTR_MEMCACHED_META, 1, ANY, 1, 1, 0},
-	{"me", OTR_MEMCACHED_META, 1, ANY, 1, 1, 0},
-	{"mg", OTR_MEMCACHED_META, 1, ANY, 1, 1, 0},
-	{"mn", OTR_MEMCACHED_MN, 0, 0, 0, 0, 0},
-	{"ms", OTR_MEMCACHED_META, 2, ANY, 1, 1, 2},
-	{"prepend", OTR_MEMCACHED_STORE, 4, 4, 1, 1, 4},
-	{"quit", OTR_MEMCACHED_QUIT, 0, 0, 0, 0, 0},
-	{"replace", OTR_MEMCACHED_STORE, 4, 4, 1, 1, 4},
-	{"set", OTR_MEMCACHED_STORE, 4, 4, 1, 1, 4},
-	{"shutdown", OTR_MEMCACHED_QUIT, 0, 1, 0, 0, 0},
-	{"slabs", OTR_MEMCACHED_LINE_, 1, ANY, 0, 0, 0},
-	{"stats", OTR_MEMCACHED_STATS, 0, ANY, 0, 0, 0},
-	{"touch", OTR_MEMCACHED_TOUCH, 2, 2, 1, 1, 0},
-	{"verbosity", OTR_MEMCACHED_LINE_, 1, 1, 0, 0, 0},
-	{"version", OTR_MEMCACHED_VERSION, 0, 0, 0, 0, 0},
-	{"watch", OTR_MEMCACHED_STREAM, 0, ANY, 0, 0, 0},
+	{"add", OTR_MEMCACHED_STORE, 4, 4, 1, 1, 4, true},
+	{"append", OTR_MEMCACHED_STORE, 4, 4, 1, 1, 4, true},
+	{"cache_memlimit", OTR_MEMCACHED_LINE_, 1, 1, 0, 0, 0, false},
+	{"cas", OTR_MEMCACHED_STORE, 5, 5, 1, 1, 4, true},
+	{"decr", OTR_MEMCACHED_NUMBER, 2, 2, 1, 1, 0, true},
+	{"delete", OTR_MEMCACHED_DELETE, 1, 2, 1, 1, 0, true},
+	{"flush_all", OTR_MEMCACHED_LINE_, 0, 1, 0, 0, 0, true},
+	{"gat", OTR_MEMCACHED_VALUES, 2, ANY, ANY, 2, 0, true},
+	{"gats", OTR_MEMCACHED_VALUES, 2, ANY, ANY, 2, 0, true},
+	{"get", OTR_MEMCACHED_VALUES, 1, ANY, ANY, 1, 0, true},
+	{"gets", OTR_MEMCACHED_VALUES, 1, ANY, ANY, 1, 0, true},
+	{"incr", OTR_MEMCACHED_NUMBER, 2, 2, 1, 1, 0, true},
+	{"lru", OTR_MEMCACHED_LINE_, 1, ANY, 0, 0, 0, false},
+	{"lru_crawler", OTR_MEMCACHED_STREAM, 1, ANY, 0, 0, 0, false},
+	{"ma", OTR_MEMCACHED_META, 1, ANY, 1, 1, 0, false},
+	{"md", OTR_MEMCACHED_META, 1, ANY, 1, 1, 0, false},
+	{"me", OTR_MEMCACHED_META, 1, ANY, 1, 1, 0, false},
+	{"mg", OTR_MEMCACHED_META, 1, ANY, 1, 1, 0, true},
+	{"mn", OTR_MEMCACHED_MN, 0, 0, 0, 0, 0, false},
+	{"ms", OTR_MEMCACHED_META, 2, ANY, 1, 1, 2, true},
+	{"prepend", OTR_MEMCACHED_STORE, 4, 4, 1, 1, 4, true},
+	{"quit", OTR_MEMCACHED_QUIT, 0, 0, 0, 0, 0, false},
+	{"replace", OTR_MEMCACHED_STORE, 4, 4, 1, 1, 4, true},
+	{"set", OTR_MEMCACHED_STORE, 4, 4, 1, 1, 4, true},
+	{"shutdown", OTR_MEMCACHED_QUIT, 0, 1, 0, 0, 0, false},
+	{"slabs", OTR_MEMCACHED_LINE_, 1, ANY, 0, 0, 0, false},
+	{"stats", OTR_MEMCACHED_STATS, 0, ANY, 0, 0, 0, false},
+	{"touch", OTR_MEMCACHED_TOUCH, 2, 2, 1, 1, 0, true},
+	{"verbosity", OTR_MEMCACHED_LINE_, 1, 1, 0, 0, 0, false},
+	{"version", OTR_MEMCACHED_VERSION, 0, 0, 0, 0, 0, false},
+	{"watch", OTR_MEMCACHED_STREAM, 0, ANY, 0, 0, 0, false},
 };
 
 const struct otr_memcached_command *otr_memcached_command(struct otr_slice name)
@@ -189,11 +190,12 @@ static void add_text(struct otr_memcached *mc, struct otr_slice word)
 	mc->text_len += (uint16_t)word.len;
 }
 
-/* The command and its keys; one `?` for all that follows, or stands between. */
+/* The command and its keys; one `?` for all that follows, or stands between. A key that looks like a
+ * token is hidden, too. */
 static void make_text(struct otr_memcached *mc, const struct request *rq, struct otr_slice line)
 {
 	struct otr_slice word = otr_memcached_word(&line);
-	bool hidden = false;
+	bool hidden = false, shown;
 
 	mc->text_len = 0;
 	add_text(mc, word);
@@ -203,11 +205,12 @@ static void make_text(struct otr_memcached *mc, const struct request *rq, struct
 			add_text(mc, OTR_SLICE(".."));
 			return;
 		}
-		if (is_key(rq->command, i))
+		shown = is_key(rq->command, i) && !otr_db_is_secret_key(word);
+		if (shown)
 			add_text(mc, word);
 		else if (!hidden)
 			add_text(mc, OTR_SLICE("?"));
-		hidden = !is_key(rq->command, i);
+		hidden = !shown;
 	}
 }
 
@@ -279,21 +282,28 @@ enum otr_parse otr_memcached_front(struct otr_memcached *mc, struct otr_slice in
 	return emit(mc, &rq, line, msg);
 }
 
-bool otr_memcached_is_request(struct otr_slice head)
+/* Does no other protocol have such a line? Beanstalkd has "delete 17". */
+static bool is_sure(const struct otr_memcached_command *command, struct otr_slice line)
+{
+	otr_memcached_word(&line);
+	return command->is_sure &&
+	       !(command->owed == OTR_MEMCACHED_DELETE &&
+		 otr_memcached_number(otr_memcached_word(&line), &(uint64_t){0}));
+}
+
+bool otr_memcached_is_request(struct otr_slice head, bool any)
 {
 	size_t size = 0;
 	struct otr_slice line = otr_memcached_line(head, &(uint32_t){0}, &size);
 	struct request rq;
 
-	if (size && (line.len + 2 != size || !read_request(&rq, line)))
-		return false;
 	if (size)
-		return true;
+		return line.len + 2 == size && read_request(&rq, line) &&
+		       (any || is_sure(rq.command, line));
 	/* A line that is longer than the bytes that are looked at names keys. */
 	line = head;
 	rq = (struct request){.command = otr_memcached_command(otr_memcached_word(&line))};
-	if (head.len < OTR_SNIFF_MAX || !rq.command || rq.command->owed == OTR_MEMCACHED_STREAM ||
-	    !rq.command->keys)
+	if (head.len < OTR_SNIFF_MAX || !rq.command || !rq.command->is_sure)
 		return false;
 	head = otr_memcached_word(&line);
 	return rq.command->key_at == 1 && line.len && is_valid_key(head);

@@ -11,10 +11,9 @@
 #include <stdlib.h>
 
 #include "agent/base/own.h"
-#include "agent/base/secret.h"
+#include "agent/proto/db_span.h"
 
 #define KEY_MAX	   128 /* bytes of a key that are shown */
-#define LONG_WORD  20  /* bytes; a shorter word is no token */
 #define TEXT_CLOSE 4   /* bytes for the sign that the text goes on */
 
 static void put(struct otr_redis_request *rq, const char *bytes, size_t n)
@@ -30,19 +29,6 @@ static void put(struct otr_redis_request *rq, const char *bytes, size_t n)
 static bool is_word(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/* May a part of `key` be a token? */
-static bool has_long_word(struct otr_slice key)
-{
-	size_t run = 0;
-
-	for (size_t i = 0; i < key.len; i++) {
-		run = is_word(key.data[i]) ? run + 1 : 0;
-		if (run >= LONG_WORD)
-			return true;
-	}
-	return false;
 }
 
 static void put_byte(struct otr_redis_request *rq, char c)
@@ -73,7 +59,7 @@ static void put_key(struct otr_redis_request *rq, struct otr_slice key)
 {
 	struct otr_slice shown = otr_slice_sub(key, 0, KEY_MAX);
 
-	if (has_long_word(key) && otr_secret_within(key)) {
+	if (otr_db_is_secret_key(key)) {
 		put(rq, "?", 1);
 		return;
 	}

@@ -3,7 +3,7 @@
 """A gRPC client of grpcd.py: grpcc.py PORT CALL.. prints a line for each call, its method and status.
 
 CALL: METHOD[=MESSAGE], as Buy=ink; "Gone" is a method that the server does not have; "Wait=0.2" has
-that deadline; "Cancel" cancels a Wait. "Asks=N" makes N calls of Ask at once, one of two slow.
+that deadline; "Cancel" cancels a Wait. "Asks=N" makes N calls at once, of Ask0, Ask1 .., one of two slow.
 """
 import sys
 import time
@@ -35,9 +35,8 @@ def cancel():
 
 
 def asks(count):
-    ask = channel.unary_unary("/test.Shop/Ask")
-    futures = [ask.future(b"%s%d" % (b"slow" if i % 2 else b"", i),
-                          metadata=[("x-number", str(i))]) for i in range(count)]
+    futures = [channel.unary_unary(f"/test.Shop/Ask{i}").future(b"slow" if i % 2 else b"")
+               for i in range(count)]
     return str(sum(f.code() == grpc.StatusCode.OK for f in futures))
 
 

@@ -8,6 +8,7 @@
 /test.Shop/Chat      answers each message of a stream
 /test.Shop/Wait      answers after a second
 /test.Shop/Ask       asks BACK_PORT /test.Shop/Buy the same
+/test.Shop/Ask0 ..   the same of /test.Shop/Buy0 ..
 """
 import sys
 import time
@@ -50,10 +51,12 @@ def wait(request, context):
     return b"waited"
 
 
-def ask(request, context):
-    if request.startswith(b"slow"):
-        time.sleep(0.05)
-    return back(request)
+def asks(name):
+    def ask(request, context):
+        if request.startswith(b"slow"):
+            time.sleep(0.05)
+        return back.unary_unary(f"/test.Shop/{name}")(request)
+    return ask
 
 
 unary = grpc.unary_unary_rpc_method_handler
@@ -63,14 +66,17 @@ handlers = {
     "Add": grpc.stream_unary_rpc_method_handler(add),
     "Chat": grpc.stream_stream_rpc_method_handler(chat),
     "Wait": unary(wait),
-    "Ask": unary(ask),
+    "Ask": unary(asks("Buy")),
 }
+for i in range(20):
+    handlers[f"Ask{i}"] = unary(asks(f"Buy{i}"))
+    handlers[f"Buy{i}"] = unary(buy)
 
 server = grpc.server(futures.ThreadPoolExecutor(8))
 server.add_generic_rpc_handlers(
     (grpc.method_handlers_generic_handler("test.Shop", handlers),))
 server.add_insecure_port(f"127.0.0.1:{sys.argv[1]}")
 if len(sys.argv) > 2:
-    back = grpc.insecure_channel(f"127.0.0.1:{sys.argv[2]}").unary_unary("/test.Shop/Buy")
+    back = grpc.insecure_channel(f"127.0.0.1:{sys.argv[2]}")
 server.start()
 server.wait_for_termination()

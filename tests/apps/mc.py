@@ -27,6 +27,7 @@ def simple():
     assert c.decr("nothing", 1) is None
     assert c.append("user:17", b"secret", noreply=False)
     assert c.get_many(["user:17", "n", "nothing"]) == {"user:17": b"secretsecret", "n": b"7"}
+    assert c.get("jwt:eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U") is None
     assert c.touch("n", 100, noreply=False)
     assert c.delete("n", noreply=False)
     assert not c.delete("n", noreply=False)

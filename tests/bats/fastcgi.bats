@@ -134,7 +134,7 @@ all_right() {
 	run -1 grep 'trace not known' "$dir/text"
 }
 
-@test "a client by hand: parameters in several records, a request that the program refuses" {
+@test "a client by hand: parameters in several records, an answer that begins with an error text" {
 	php_port=$(free_port)
 	php "$php_port" off
 	cat >"$dir/hand.py" <<-P
@@ -145,12 +145,12 @@ all_right() {
 		    def size(n):
 		        return bytes([n]) if n < 128 else struct.pack(">I", n | 1 << 31)
 		    return size(len(name)) + size(len(value)) + name + value
-		def ask(path, split, role=1):
-		    params = [pair(b"SCRIPT_FILENAME", b"$dir/a.php"), pair(b"REQUEST_METHOD", b"GET"),
+		def ask(path, split, script=b"$dir/a.php"):
+		    params = [pair(b"SCRIPT_FILENAME", script), pair(b"REQUEST_METHOD", b"GET"),
 		              pair(b"HTTP_X_LONG", b"x" * 5000), pair(b"REQUEST_URI", path), pair(b"HTTP_HOST", b"shop.example"),
 		              pair(b"HTTPS", b"on")]
 		    out = record(9, pair(b"FCGI_MAX_CONNS", b""), 0) if split else b""
-		    out = record(1, struct.pack(">HB5x", role, 0))
+		    out = record(1, struct.pack(">HB5x", 1, 0))
 		    out += b"".join(record(4, p) for p in params) if split else record(4, b"".join(params))
 		    s = socket.create_connection(("127.0.0.1", $php_port))
 		    s.sendall(out + record(4))
@@ -162,11 +162,11 @@ all_right() {
 		        got += data
 		assert b"404" in ask(b"/missing", True)
 		assert b"hello /by/hand" in ask(b"/by/hand", False)
-		ask(b"/", False, role=3)
+		assert b"Primary script unknown" in ask(b"/gone", False, b"$dir/gone.php")
 	P
 	attach --no-shim --cpu-budget 0 "$fpm"
 	$PY "$dir/hand.py"
 	detach
-	spans 'sorted((s.path, s.code) for s in V)[-2:] == [("/by/hand", 200), ("/missing", 404)]' \
-		'all(s.attr["server.address"] == "shop.example" and s.attr["url.scheme"] == "https" for s in V if s.code)'
+	spans 'sorted((s.path, s.code, s.attr.get("error.type")) for s in V) == [("/by/hand", 200, None), ("/gone", 404, None), ("/missing", 404, None)]' \
+		'all(s.attr["server.address"] == "shop.example" and s.attr["url.scheme"] == "https" for s in V)'
 }

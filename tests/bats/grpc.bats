@@ -66,7 +66,8 @@ shop() {
 		printf 'Ask OK\nAsks 20\n' | cmp - "$dir/out"
 		spans 'len(V) == 42' 'len(C) == 42' 'all(v.evidence == "wire" for v in V)' \
 			'all(s.attr["rpc.response.status_code"] == "OK" for s in S)' \
-			'all(parent(c) is None or c.start >= parent(c).start for c in C if c.service == "grpcd")'
+			'all(parent(c) is None or parent(c).name == c.name.replace("Buy", "Ask") for c in C if c.service == "grpcd")' \
+			'{c.name for c in C if c.service == "grpcd"} >= {f"test.Shop/Buy{i}" for i in range(20)}'
 	done
 }
 

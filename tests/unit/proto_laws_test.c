@@ -120,13 +120,18 @@ static void others_are_not_sniffed(void **state)
 	const struct otr_slice heads[] = {
 		OTR_SLICE("\0\0\0\x1a\0\3\0\x9\0\0\0\1\0\4demo\0"), /* Kafka */
 		OTR_SLICE("*1\r\n$4\r\nnope\r\n"),
-		OTR_SLICE("PING\r\n"),			  /* NATS */
-		OTR_SLICE("-ERR 'Unknown Protocol'\r\n"), /* NATS, POP3 */
+		OTR_SLICE("\0\0\0\4\0\0\0\0\0\0\0\x10\0\0\0\1zzzz"), /* lengths of 32 bits */
+		OTR_SLICE("PING\r\n"),				     /* NATS */
+		OTR_SLICE("-ERR 'Unknown Protocol'\r\n"),	     /* NATS, POP3 */
 		OTR_SLICE("+OK POP3 ready\r\n"),
 		OTR_SLICE("set key 0 0 value\r\n"),
 		OTR_SLICE("get \x01key\r\n"),
 		OTR_SLICE("incr key\r\n"), /* Redis, as a line, has it too */
 		OTR_SLICE("stats key\n"),
+		OTR_SLICE("watch default\r\n"), /* beanstalkd */
+		OTR_SLICE("delete 17\r\n"),
+		OTR_SLICE("stats\r\n"),
+		OTR_SLICE("quit\r\n"),
 		OTR_SLICE("get /lower HTTP/1."), /* the last digit makes it HTTP */
 		OTR_SLICE("END\r\n"),
 		OTR_SLICE("OK\r\n"),
