@@ -117,15 +117,17 @@ static void drop(struct otr_spool *sp, size_t i)
 	unlink_batch(sp, b.id);
 }
 
-/* Drops the oldest batches, but the one that is being sent, until `bytes` more fit. */
+/* Drops the oldest batches, but the one that is being sent, until `bytes` more fit. None is dropped for
+ * a batch that would not fit then, either. */
 static int make_room(struct otr_spool *sp, uint64_t bytes, uint64_t *dropped)
 {
+	uint64_t kept = sp->reading ? bytes_of(&sp->list[sp->first]) : 0;
 	size_t oldest;
 
+	if (kept + bytes > sp->max_bytes)
+		return -ENOSPC;
 	while (sp->stats.bytes + bytes > sp->max_bytes) {
 		oldest = sp->first + sp->reading;
-		if (oldest >= sp->end)
-			return -ENOSPC;
 		*dropped += sp->list[oldest].spans;
 		drop(sp, oldest);
 	}
