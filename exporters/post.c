@@ -110,7 +110,6 @@ int otr_post_open(struct otr_post *p, const struct otr_post_target *to)
 	curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, to->headers);
 	curl_easy_setopt(p->easy, CURLOPT_USERAGENT, USER_AGENT);
 	curl_easy_setopt(p->easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(p->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_WRITEFUNCTION, on_answer);
@@ -128,9 +127,10 @@ int otr_post_open(struct otr_post *p, const struct otr_post_target *to)
 
 void otr_post_fini(struct otr_post *p)
 {
+	if (p->easy)
+		otr_post_first_header(p, NULL);
 	curl_easy_cleanup(p->easy);
 	curl_multi_cleanup(p->multi);
-	otr_post_first_header(p, NULL);
 	otr_buf_fini(&p->answer);
 }
 
@@ -140,11 +140,10 @@ bool otr_post_first_header(struct otr_post *p, const char *line)
 		p->first->next = NULL; /* the others belong to the target */
 	curl_slist_free_all(p->first);
 	p->first = line ? curl_slist_append(NULL, line) : NULL;
-	if (!p->first)
-		return !line;
-	p->first->next = p->to.headers;
-	curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, p->first);
-	return true;
+	if (p->first)
+		p->first->next = p->to.headers;
+	curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, p->first ? p->first : p->to.headers);
+	return p->first || !line;
 }
 
 /* Returns how the transfer ended; CURLE_OK with `*done` false while it runs. */
@@ -197,7 +196,6 @@ bool otr_post(struct otr_post *p, struct otr_slice body, uint64_t until_ns,
 	curl_easy_setopt(p->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
 	curl_easy_setopt(p->easy, CURLOPT_FRESH_CONNECT, (long)p->failed);
 	*rc = run(p, until_ns, deadline_ns);
-	p->failed = *rc != CURLE_OK;
 	p->failed = *rc != CURLE_OK;
 	return *rc == CURLE_OK || (*rc == CURLE_WRITE_ERROR && p->answered > ANSWER_MAX);
 }

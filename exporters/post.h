@@ -61,8 +61,8 @@ enum otr_push otr_post_unanswered(const struct otr_post *p, CURLcode rc, uint64_
 /* CLOCK_MONOTONIC. */
 uint64_t otr_post_now_ns(void);
 
-/* Puts `line` before the headers of the target, for the next POST alone: later calls replace it. False:
- * out of memory. */
+/* Puts `line` before the headers of the target, for the POSTs until the next call; NULL: those of the
+ * target alone. False: out of memory, and as with NULL. */
 bool otr_post_first_header(struct otr_post *p, const char *line);
 
 /* Appends `line` to `list`. False: out of memory, `list` is unchanged. */
