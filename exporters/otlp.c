@@ -176,10 +176,12 @@ static bool set_timeout(struct otlp *o, uint64_t start_ns, uint64_t until_ns)
 	return otr_post_first_header(&o->post, line);
 }
 
-/* A stream may be reset after its trailers, with a body that was not read to its end. */
+/* A stream may be reset after its trailers, with a body that was not read to its end. Such an answer can
+ * refuse the batch; that it was taken is believed of a whole answer alone. */
 static bool has_status(const struct otlp *o, CURLcode rc)
 {
-	return is_grpc(o) && o->grpc.status != OTR_GRPC_NONE && rc != CURLE_OPERATION_TIMEDOUT;
+	return is_grpc(o) && o->grpc.status != OTR_GRPC_NONE && o->grpc.status != OTR_GRPC_OK &&
+	       rc != CURLE_OPERATION_TIMEDOUT;
 }
 
 static enum otr_push judge(struct otlp *o, size_t n, struct otr_push_result *res)

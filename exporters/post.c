@@ -111,6 +111,8 @@ int otr_post_open(struct otr_post *p, const struct otr_post_target *to)
 	curl_easy_setopt(p->easy, CURLOPT_USERAGENT, USER_AGENT);
 	curl_easy_setopt(p->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_QUICK_EXIT, 1L);
+	/* What a proxy answers to CONNECT is no answer of the backend. */
+	curl_easy_setopt(p->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_WRITEFUNCTION, on_answer);
 	curl_easy_setopt(p->easy, CURLOPT_WRITEDATA, p);

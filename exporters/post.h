@@ -27,7 +27,7 @@ struct otr_post_target {
 	struct curl_slist *headers;
 	bool http2; /* from the first byte, without an upgrade of HTTP/1 */
 
-	/* Called for each header and trailer of an answer; or NULL. */
+	/* Called for each header and trailer of an answer of the backend; or NULL. */
 	void (*on_header)(void *arg, struct otr_slice name, struct otr_slice value);
 	void *arg;
 };
