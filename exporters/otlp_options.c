@@ -30,7 +30,7 @@ const struct otr_option otr_otlp_options[] = {
 	 .type = OTR_OPTION_DURATION,
 	 FIELD(deadline_ns),
 	 .value = "D",
-	 .help = "Limit of a batch with all its attempts. Default: 5m."},
+	 .help = "Limit of a batch with all its attempts. Default: 5m; with spool=: none."},
 	{.name = "compression",
 	 .type = OTR_OPTION_ENUM,
 	 .words = compressions,

@@ -6,7 +6,7 @@
  *
  * Each batch goes through the disk, so there is one order, and what is sent does not depend on when the
  * backend fails. A batch is tried until it is taken or refused; no time limit drops it, only the size of
- * the spool does. At the end of otrace the rest stays on disk, for the next run with the same folder.
+ * the spool does: so deadline= is refused beside spool=. At the end of otrace the rest stays on disk, for the next run with the same folder.
  */
 
 #include "exporters/spooled.h"
@@ -31,7 +31,6 @@
 #include "exporters/spool.h"
 
 #define MIB	    (1ull << 20)
-#define SEND_NS	    (30 * OTR_NS_PER_S) /* the longest that one try takes */
 #define IDLE_NS	    (3600 * OTR_NS_PER_S)
 #define NOTICES_MAX 4096
 
@@ -129,7 +128,7 @@ static uint64_t try_batch(struct spooled *s, uint32_t n, struct otr_backoff *bo)
 	uint64_t pause = 0;
 	enum otr_push out;
 
-	s->send_deadline_ns = otr_now() + SEND_NS;
+	s->send_deadline_ns = UINT64_MAX; /* the exporter has its timeout= */
 	if (s->is_closing) /* asked after the store: end_sending() stores them the other way round */
 		s->send_deadline_ns = s->close_ns;
 	out = s->ops->send(s->state, otr_buf_view(&s->body), n, &s->send_deadline_ns, &res);
@@ -242,6 +241,17 @@ static int start(struct spooled *s)
 	return rc;
 }
 
+static int refuse_deadline(const struct spooled *s, const struct otr_destination *dest,
+			   struct otr_err *err)
+{
+	otr_err_set(err, "export to %s (from %s): deadline= and spool= exclude each other: a spool "
+			 "keeps each batch until it is delivered",
+		    s->ops->where(s->state), dest->origin);
+	otr_err_hint(err, "right: one of them; with spool=, timeout= limits an attempt and "
+			  "spool-max= what waits");
+	return -EINVAL;
+}
+
 static int open_behind(struct spooled *s, const struct otr_destination *dest, struct otr_err *err)
 {
 	void *state = calloc(1, s->ops->state_size);
@@ -252,6 +262,8 @@ static int open_behind(struct spooled *s, const struct otr_destination *dest, st
 		return rc;
 	}
 	s->state = state;
+	if (value_of(dest, "deadline"))
+		return refuse_deadline(s, dest, err);
 	return otr_spool_open(&s->spool, dest->spool, dest->spool_max, s->ops->kind(state), err);
 }
 

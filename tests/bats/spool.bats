@@ -123,6 +123,30 @@ batches() { find "$dir/spool" -name '*.batch' | wc -l; }
 	[[ $output == *"it holds spans as otlp/grpc, and this export sends zipkin"* ]]
 }
 
+@test "deadline= is refused beside spool=, which has none" {
+	local to
+	for to in http://127.0.0.1:9 grpc://127.0.0.1:9 zipkin+http://127.0.0.1:9; do
+		run build/tests/backends/export_driver "$to,deadline=1h,spool=$dir/spool"
+		echo "$output"
+		[ "$status" -eq 1 ]
+		[[ $output == *"(from --export): deadline= and spool= exclude each other: "*"right: one of them"* ]]
+		[ ! -e "$dir/spool" ]
+	done
+}
+
+@test "the timeout of an attempt is the user's, with a spool as well" {
+	local ms extra=
+	grpc_mock ok
+	for ms in 10000 50000; do
+		drive "$url,spool=$dir/spool$extra" linger=2000
+		have delivered=100
+		[ "$(header -1 grpc-timeout)" = "${ms}m" ]
+		extra=,timeout=50s
+	done
+	drive "$url,spool=$dir/spool,timeout=0s" linger=2000
+	[ "$(header -1 grpc-timeout)" = "" ]
+}
+
 @test "a certificate that is missing for a moment costs no batch of the spool" {
 	tls_files
 	cp "$dir/ca.pem" "$dir/live.pem"
