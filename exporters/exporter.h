@@ -43,7 +43,8 @@ struct otr_destination {
 enum otr_push {
 	OTR_PUSH_OK,	/* delivered; the queue forgets the batch */
 	OTR_PUSH_RETRY, /* a passing fault; the queue pushes the same batch again later */
-	OTR_PUSH_DROP,	/* the backend will never take the batch; the queue counts it as lost */
+	OTR_PUSH_DROP,	/* the backend will never take the batch; the queue counts it as refused */
+	OTR_PUSH_FAIL,	/* this host can never send the batch; the queue counts it as not delivered */
 };
 
 /* What the backend answered, besides the outcome. */
@@ -55,6 +56,10 @@ struct otr_push_result {
 	 * it: "Nothing listens on port 4318 here." Empty where all of it was taken. */
 	char why[256];
 };
+
+/* What a fault of this host, `rc`, means for a batch: one that is too large (-EMSGSIZE) can never be
+ * sent, after all others (a full disk, no memory) it is tried again. Writes "WHAT: REASON". */
+enum otr_push otr_push_fault(int rc, const char *what, struct otr_push_result *res);
 
 struct otr_exporter_ops {
 	const char *name; /* "otlp", as in counters and the manual */

@@ -138,7 +138,7 @@ static enum otr_push file_push(void *state, const struct otr_span *const *spans,
 	if (f->regular && (ftruncate(f->fd, from) || lseek(f->fd, from, SEEK_SET) != from))
 		rc = -EPIPE;
 	strncpy(res->why, strerror(-rc), sizeof(res->why) - 1);
-	return rc == -EPIPE || rc == -EMSGSIZE ? OTR_PUSH_DROP : OTR_PUSH_RETRY;
+	return rc == -EPIPE || rc == -EMSGSIZE ? OTR_PUSH_FAIL : OTR_PUSH_RETRY;
 }
 
 static void file_close(void *state)

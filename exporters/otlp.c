@@ -224,11 +224,10 @@ static enum otr_push otlp_push(void *state, const struct otr_span *const *spans,
 			       const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
 	struct otr_slice body;
+	int rc = encode(state, spans, n, &body);
 
-	if (!encode(state, spans, n, &body))
-		return otlp_send(state, body, n, deadline_ns, res);
-	snprintf(res->why, sizeof(res->why), "a batch of %zu spans does not fit into memory", n);
-	return OTR_PUSH_DROP;
+	return rc ? otr_push_fault(rc, "cannot encode the spans", res)
+		  : otlp_send(state, body, n, deadline_ns, res);
 }
 
 static const char *otlp_kind(const void *state)

@@ -158,7 +158,8 @@ static void count_failed(struct otr_queue *q, size_t n)
 /* Keeps the reason why a batch, or a part of it, was not taken. */
 static void keep_reason(struct otr_queue *q, enum otr_push out, const struct otr_push_result *res)
 {
-	enum otr_loss cause = out == OTR_PUSH_RETRY ? OTR_LOSS_EXPORT : OTR_LOSS_REFUSED;
+	bool is_refused = out == OTR_PUSH_DROP || out == OTR_PUSH_OK;
+	enum otr_loss cause = is_refused ? OTR_LOSS_REFUSED : OTR_LOSS_EXPORT;
 
 	if (out != OTR_PUSH_OK || res->rejected)
 		otr_loss_because(cause, "%s: %s", q->ops->where(q->state),
@@ -264,7 +265,7 @@ static void deliver(struct otr_queue *q, size_t n)
 			break;
 		rest(q, pause);
 	}
-	if (out == OTR_PUSH_RETRY)
+	if (out == OTR_PUSH_RETRY || out == OTR_PUSH_FAIL)
 		count_failed(q, n);
 	else
 		count_taken(q, n, out == OTR_PUSH_DROP ? n : res.rejected);

@@ -125,7 +125,7 @@ static int make_room(struct otr_spool *sp, uint64_t bytes, uint64_t *dropped)
 	size_t oldest;
 
 	if (kept + bytes > sp->max_bytes)
-		return -ENOSPC;
+		return bytes > sp->max_bytes ? -EMSGSIZE : -EAGAIN;
 	while (sp->stats.bytes + bytes > sp->max_bytes) {
 		oldest = sp->first + sp->reading;
 		*dropped += sp->list[oldest].spans;

@@ -39,7 +39,8 @@ int otr_spool_open(struct otr_spool **out, const char *dir, uint64_t max_bytes, 
 void otr_spool_close(struct otr_spool **sp);
 
 /* Appends a batch of `n` spans. `*dropped` is the number of spans that were dropped for it. Returns 0, or
- * -errno: then the batch is in no file. */
+ * -errno: then the batch is in no file. -EMSGSIZE: it is larger than the spool; -EAGAIN: there is no room
+ * for it beside the batch that is being sent. */
 int otr_spool_put(struct otr_spool *sp, struct otr_slice body, uint32_t n, uint64_t *dropped);
 
 /* Reads the oldest batch into `body`, and keeps it from being dropped. Returns 0; -ENOENT: there is

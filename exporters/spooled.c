@@ -293,6 +293,18 @@ static const char *spooled_where(const void *state)
 	return s->ops->where(s->state);
 }
 
+/* The spans wait in the queue, unless no spool of this size can ever take the batch. */
+static enum otr_push not_put(int rc, struct otr_push_result *res)
+{
+	enum otr_push out = otr_push_fault(rc, "cannot write to the spool", res);
+
+	if (rc == -EAGAIN || rc == -EMSGSIZE)
+		snprintf(res->why, sizeof(res->why), "a batch does not fit into the spool%s",
+			 rc == -EAGAIN ? " beside the one that is being sent (spool-max)"
+				       : " (spool-max, 64 MiB a batch)");
+	return out;
+}
+
 static enum otr_push spooled_push(void *state, const struct otr_span *const *spans, size_t n,
 				  const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
@@ -302,17 +314,15 @@ static enum otr_push spooled_push(void *state, const struct otr_span *const *spa
 	int rc = s->ops->encode(s->state, spans, n, &body);
 
 	(void)deadline_ns;
-	if (!rc)
-		rc = otr_spool_put(s->spool, body, (uint32_t)n, &dropped);
+	if (rc)
+		return otr_push_fault(rc, "cannot encode the spans", res);
+	rc = otr_spool_put(s->spool, body, (uint32_t)n, &dropped);
 	if (dropped) {
 		otr_loss_add(OTR_LOSS_EXPORT, dropped);
 		otr_loss_because(OTR_LOSS_EXPORT, "%s: the spool is full (spool-max)",
 				 s->ops->where(s->state));
 	}
-	if (!rc)
-		return OTR_PUSH_OK;
-	snprintf(res->why, sizeof(res->why), "the spool does not take them: %s", strerror(-rc));
-	return OTR_PUSH_DROP;
+	return rc ? not_put(rc, res) : OTR_PUSH_OK;
 }
 
 static void spooled_notices(void *state, struct otr_buf *out)

@@ -123,6 +123,22 @@ batches() { find "$dir/spool" -name '*.batch' | wc -l; }
 	[[ $output == *"it holds spans as otlp/grpc, and this export sends zipkin"* ]]
 }
 
+@test "a full disk keeps the spans in the queue until there is room, and is no refusal" {
+	local cmd
+	mock ok
+	mkdir -m 700 "$dir/spool"
+	cmd="mount -t tmpfs -o size=64k,mode=700 none '$dir/spool' && cat /dev/zero >'$dir/spool/fill'
+		{ for _ in \$(seq 600); do grep -q '3 times in' '$dir/driver' && break; sleep 0.05; done
+			rm '$dir/spool/fill'; } 3>&- &
+		timeout 100 build/tests/backends/export_driver '$url,spool=$dir/spool' linger=2000"
+	unshare -m sh -c "$cmd" >"$dir/driver" 2>&1
+	cat "$dir/driver"
+	grep -q "cannot write to the spool: No space left on device, 3 times in " "$dir/driver"
+	figures=" $(tail -n 1 "$dir/driver") "
+	have delivered=100 refused=0 export=0
+	[ "$(requests)" -eq 1 ]
+}
+
 @test "deadline= is refused beside spool=, which has none" {
 	local to
 	for to in http://127.0.0.1:9 grpc://127.0.0.1:9 zipkin+http://127.0.0.1:9; do

@@ -204,12 +204,12 @@ static void a_batch_larger_than_the_spool_is_refused(void **state)
 	reopen(1000);
 	put("one", 1);
 	put("two", 2);
-	assert_int_equal(otr_spool_put(sp, otr_slice_str(text), 9, &dropped), -ENOSPC);
+	assert_int_equal(otr_spool_put(sp, otr_slice_str(text), 9, &dropped), -EMSGSIZE);
 	assert_int_equal(dropped, 0);
 	/* Beside the one that is being sent there are 933 bytes, 64 of which are the head. */
 	assert_int_equal(otr_spool_first(sp, &body, &n), 0);
 	text[870] = '\0';
-	assert_int_equal(otr_spool_put(sp, otr_slice_str(text), 9, &dropped), -ENOSPC);
+	assert_int_equal(otr_spool_put(sp, otr_slice_str(text), 9, &dropped), -EAGAIN);
 	assert_int_equal(dropped, 0);
 	text[869] = '\0';
 	assert_int_equal(put(text, 9), 2);
