@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -21,6 +20,7 @@
 #include "agent/base/err.h"
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
+#include "exporters/spool_dir.h"
 
 #define MAGIC	    "OTRSPOOL"
 #define VERSION	    1
@@ -355,31 +355,6 @@ static int scan(struct otr_spool *sp, const char *path, struct otr_err *err)
 	return rc;
 }
 
-/* Opens the folder and takes its lock. What is in it is sent as it is, so it must be ours alone. */
-static int open_folder(struct otr_spool *sp, const char *path, struct otr_err *err)
-{
-	struct stat st;
-
-	if (mkdir(path, 0700) && errno != EEXIST)
-		return -errno;
-	sp->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (sp->dir < 0 || fstat(sp->dir, &st))
-		return -errno;
-	if (st.st_uid != geteuid() || st.st_mode & 022) {
-		otr_err_set(err, "spool %s: others may write to it", path);
-		otr_err_hint(err, "right: a folder of the user that runs otrace, with mode 0700");
-		return -EPERM;
-	}
-	sp->lock_fd = openat(sp->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (sp->lock_fd < 0)
-		return -errno;
-	if (!flock(sp->lock_fd, LOCK_EX | LOCK_NB))
-		return 0;
-	otr_err_set(err, "spool %s: another otrace uses it", path);
-	otr_err_hint(err, "right: a folder for each export");
-	return -EBUSY;
-}
-
 static struct otr_spool *spool_new(uint64_t max_bytes, const char *kind)
 {
 	struct otr_spool *sp = calloc(1, sizeof(*sp));
@@ -406,8 +381,8 @@ int otr_spool_open(struct otr_spool **out, const char *dir, uint64_t max_bytes, 
 
 	otr_err_set(err, "%s", "");
 	if (!rc)
-		rc = open_folder(sp, dir, err);
-	if (!rc)
+		rc = sp->dir = otr_spool_dir_open(dir, &sp->lock_fd, err);
+	if (rc >= 0)
 		rc = scan(sp, dir, err);
 	if (!rc) {
 		*out = OTR_TAKE(sp);
@@ -433,8 +408,6 @@ void otr_spool_close(struct otr_spool **spp)
 	free(sp->list);
 	free(sp);
 }
-
-/* ---- use ---- */
 
 int otr_spool_put(struct otr_spool *sp, struct otr_slice body, uint32_t n, uint64_t *dropped)
 {

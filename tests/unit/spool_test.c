@@ -338,6 +338,43 @@ static void a_folder_is_one_export_of_one_kind(void **state)
 	assert_int_equal(otr_spool_open(&sp, dir, MIB, "more", &err), 0);
 }
 
+/* Returns what is said of `path`. */
+static const char *refused(int rc, const char *path)
+{
+	err.text[0] = '\0';
+	assert_int_equal(otr_spool_open(&sp, path, MIB, "test", &err), rc);
+	return err.text;
+}
+
+/* `dir` is a folder of ours, which holds links of another user and of ours. */
+static void links_of_others_are_not_followed(void **state)
+{
+	char path[256], theirs[160], own[160];
+
+	(void)state;
+	if (geteuid())
+		skip();
+	snprintf(own, sizeof(own), "%s/own", dir);
+	snprintf(theirs, sizeof(theirs), "%s/theirs", dir);
+	assert_int_equal(mkdir(dir, 0755) | mkdir(own, 0755), 0);
+	assert_int_equal(symlink("own", theirs) | lchown(theirs, 65534, 65534), 0);
+	snprintf(path, sizeof(path), "%s/spool", theirs);
+	assert_non_null(strstr(refused(-EPERM, path), "/theirs/spool: a symbolic link on the way "
+						      "belongs to user 65534, and otrace runs as"));
+	assert_int_equal(lchown(theirs, 0, 0), 0);
+	snprintf(path, sizeof(path), "%s/spool//", theirs);
+	assert_int_equal(otr_spool_open(&sp, path, MIB, "test", &err), 0);
+	otr_spool_close(&sp);
+	assert_non_null(strstr(refused(-ENOTDIR, theirs), "/theirs: a symbolic link\nright: "));
+	snprintf(path, sizeof(path), "%s/spool/lock", own);
+	assert_non_null(strstr(refused(-ENOTDIR, path), "/spool/lock: no folder\nright: "));
+	snprintf(path, sizeof(path), "%s/none/spool", own);
+	assert_non_null(strstr(refused(-ENOENT, path), "/none/spool: No such file or directory"));
+	assert_non_null(strstr(refused(-ENOENT, "/"), "spool /: no folder is named"));
+	assert_int_equal(chown(own, 65534, 65534), 0);
+	assert_non_null(strstr(refused(-EPERM, own), "/own: it belongs to user 65534, and otrace"));
+}
+
 static void a_folder_of_others_is_refused(void **state)
 {
 	(void)state;
@@ -394,6 +431,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(batches_of_another_version_are_refused, begin, end),
 		cmocka_unit_test_setup_teardown(other_files_are_left_alone, begin, end),
 		cmocka_unit_test_setup_teardown(a_folder_is_one_export_of_one_kind, begin, end),
+		cmocka_unit_test_setup_teardown(links_of_others_are_not_followed, begin, end),
 		cmocka_unit_test_setup_teardown(a_folder_of_others_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(a_full_disk_leaves_no_part_of_a_batch, begin, end),
 	};
