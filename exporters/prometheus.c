@@ -34,11 +34,11 @@ static const struct otr_option options[] = {
 	{.name = "series",
 	 .type = OTR_OPTION_INT,
 	 .min = 1,
-	 .max = 100000,
+	 .max = 10000,
 	 .offset = offsetof(struct settings, series),
 	 .value = "N",
-	 .help = "Limit of the sets of labels of a metric. Further ones are counted in one. "
-		 "Default: 1000."},
+	 .help = "Limit of the sets of labels of a metric; a page has 32 MiB of them at most. "
+		 "Further ones are counted in one. Default: 1000."},
 	{.name = NULL},
 };
 

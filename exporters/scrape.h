@@ -5,8 +5,9 @@
 /*
  * scrape.h - one page over HTTP, on a thread of its own, by libmicrohttpd.
  *
- * Only GET and HEAD of that page are answered. 16 connections are taken at once, each with 32 KiB and
- * 10 s, so that slow clients cost little. On loopback, the Host of a request has to be a name of this
+ * Only GET and HEAD of that page are answered. 16 connections are taken at once, each with 32 KiB, 10 s
+ * to send the head of a request and 10 s to read the answer, however slowly; and they share the pages
+ * (scrape_page.h). On loopback, the Host of a request has to be a name of this
  * host or an address: a web page elsewhere whose name leads to 127.0.0.1 gets nothing.
  */
 

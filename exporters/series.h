@@ -10,8 +10,8 @@
  *	# TYPE name histogram
  *	name_bucket{labels,le="0.1"} 3
  *
- * Labels come from traffic, so their number is limited: what comes after the limit is counted in one
- * series with the label otel_metric_overflow="true", and no sum is ever too low.
+ * Labels come from traffic, so their number is limited, as is the length of the page that metrics share:
+ * what comes after the limit is counted in one series with the label otel_metric_overflow="true", and no sum is ever too low.
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 
@@ -45,7 +45,8 @@ struct otr_metric {
 		*count_help;  /* a counter of the same labels, of the counts; or NULL */
 	const double *bounds; /* of a histogram; NULL: a counter */
 	size_t n_bounds;
-	size_t max; /* series; 0: 1000 */
+	size_t max;   /* series; 0: 1000 */
+	size_t *room; /* bytes of a page that are left to further series; NULL: no limit */
 
 	struct otr_series *all; /* begins zeroed, as the next two */
 	struct otr_series *overflow;
