@@ -40,11 +40,14 @@ struct otr_destination {
 	uint32_t given; /* bit i: option i of the row is among what the user wrote */
 };
 
+/* The value of the option called `name`, if the user gave it; else NULL. */
+const void *otr_given(const struct otr_destination *dest, const char *name);
+
 enum otr_push {
 	OTR_PUSH_OK,	/* delivered; the queue forgets the batch */
 	OTR_PUSH_RETRY, /* a passing fault; the queue pushes the same batch again later */
 	OTR_PUSH_DROP,	/* the backend will never take the batch; the queue counts it as refused */
-	OTR_PUSH_FAIL,	/* this host can never send the batch; the queue counts it as not delivered */
+	OTR_PUSH_FAIL, /* this host can never send the batch; the queue counts it as not delivered */
 };
 
 /* What the backend answered, besides the outcome. */

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
@@ -94,10 +94,8 @@ static const char *file_where(const void *state)
 static int writable(int fd, const _Atomic uint64_t *deadline_ns)
 {
 	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
-	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec >= *deadline_ns)
+	if (otr_now() >= *deadline_ns)
 		return -ETIMEDOUT;
 	return poll(&pfd, 1, 50) < 0 && errno != EINTR ? -errno : 0;
 }

@@ -50,8 +50,8 @@ static struct otr_metric histogram(const char *name, const char *help, const dou
 static void limit(struct otr_metrics *m, size_t max)
 {
 	struct otr_metric *const all[] = {
-		&m->spans,	  &m->http_server,  &m->http_client,  &m->rpc_server,
-		&m->rpc_client,	  &m->db_client,    &m->graph.total,  &m->graph.failed,
+		&m->spans,	  &m->http_server,  &m->http_client,	&m->rpc_server,
+		&m->rpc_client,	  &m->db_client,    &m->graph.total,	&m->graph.failed,
 		&m->graph.client, &m->graph.server, &m->graph.unpaired,
 	};
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "exporters/exporter.h"
 #include "exporters/gzip.h"
@@ -205,7 +206,7 @@ static enum otr_push judge(struct otlp *o, size_t n, struct otr_push_result *res
 static enum otr_push otlp_send(void *state, struct otr_slice body, size_t n,
 			       const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
-	uint64_t start = otr_post_now_ns(), until = UINT64_MAX;
+	uint64_t start = otr_now(), until = UINT64_MAX;
 	struct otlp *o = state;
 	CURLcode rc = CURLE_OUT_OF_MEMORY;
 
@@ -217,7 +218,7 @@ static enum otr_push otlp_send(void *state, struct otr_slice body, size_t n,
 		return otr_post_unanswered(&o->post, rc, 0, res);
 	if (otr_post(&o->post, body, until, deadline_ns, &rc) || has_status(o, rc))
 		return judge(o, n, res);
-	return otr_post_unanswered(&o->post, rc, otr_post_now_ns() - start, res);
+	return otr_post_unanswered(&o->post, rc, otr_now() - start, res);
 }
 
 static enum otr_push otlp_push(void *state, const struct otr_span *const *spans, size_t n,

@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/version.h"
 #include "agent/resource/percent.h"
 
@@ -20,14 +20,6 @@
 static void init_once(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-uint64_t otr_post_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 bool otr_post_header(struct curl_slist **list, const char *line)
@@ -179,7 +171,7 @@ static CURLcode run(struct otr_post *p, uint64_t until_ns, const _Atomic uint64_
 		if (done)
 			break;
 		rc = CURLE_OPERATION_TIMEDOUT;
-		if (otr_post_now_ns() >= until_ns || otr_post_now_ns() >= *deadline_ns)
+		if (otr_now() >= until_ns || otr_now() >= *deadline_ns)
 			break;
 		if (curl_multi_poll(p->multi, NULL, 0, LOOK_EVERY_MS, NULL) != CURLM_OK)
 			break;
@@ -202,17 +194,17 @@ bool otr_post(struct otr_post *p, struct otr_slice body, uint64_t until_ns,
 	return *rc == CURLE_OK || (*rc == CURLE_WRITE_ERROR && p->answered > ANSWER_MAX);
 }
 
-static bool is_here(const char *host)
+bool otr_post_is_here(const char *host)
 {
-	return !strcasecmp(host, "localhost") || !strcmp(host, "[::1]") ||
-	       !strncmp(host, "127.", 4);
+	return host && (!strcasecmp(host, "localhost") || !strncmp(host, "127.", 4) ||
+			!strcmp(host, "::1") || !strcmp(host, "[::1]"));
 }
 
 static void explain_refused(const struct otr_post *p, struct otr_push_result *res)
 {
 	int n = snprintf(res->why, sizeof(res->why), "connection refused");
 
-	if (is_here(p->to.host))
+	if (otr_post_is_here(p->to.host))
 		snprintf(res->why + n, sizeof(res->why) - (size_t)n,
 			 "\nNothing listens on port %u here.", p->to.port);
 }

@@ -58,8 +58,8 @@ bool otr_post(struct otr_post *p, struct otr_slice body, uint64_t until_ns,
 enum otr_push otr_post_unanswered(const struct otr_post *p, CURLcode rc, uint64_t waited_ns,
 				  struct otr_push_result *res);
 
-/* CLOCK_MONOTONIC. */
-uint64_t otr_post_now_ns(void);
+/* True for loopback, by name or address. */
+bool otr_post_is_here(const char *host);
 
 /* Puts `line` before the headers of the target, for the POSTs until the next call; NULL: those of the
  * target alone. False: out of memory, and as with NULL. */

@@ -31,9 +31,9 @@
 #include "agent/base/own.h"
 #include "exporters/scrape_page.h"
 
-#define CONNECTIONS 16
-#define MEMORY	    (32u << 10)
-#define TIMEOUT_S   10 /* for the head of a request, and for its answer */
+#define CONNECTIONS   16
+#define MEMORY	      (32u << 10)
+#define TIMEOUT_S     10  /* for the head of a request, and for its answer */
 #define LOOK_EVERY_MS 500 /* while there are clients */
 
 struct client {
@@ -316,7 +316,7 @@ static int bind_port(struct otr_scrape *s, const char *host, uint16_t port, stru
 }
 
 int otr_scrape_open(struct otr_scrape **out, const char *host, uint16_t port, const char *path,
-		    otr_scrape_fn page, void *arg, struct otr_err *err)
+		    otr_page_fn page, void *arg, struct otr_err *err)
 {
 	OTR_AUTO(otr_scrape_close) struct otr_scrape *s = calloc(1, sizeof(*s));
 	int rc;

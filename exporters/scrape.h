@@ -20,13 +20,11 @@ struct otr_buf;
 struct otr_err;
 struct otr_scrape;
 
-/* Appends the page in one of its formats. Called on the thread of the server. Returns 0 or -errno. */
-typedef int (*otr_scrape_fn)(void *arg, struct otr_buf *out, enum otr_page format);
-
-/* Listens on `host`, a name or an address, and `port`, and answers `path` by `page`. `port` 0: any.
+/* Listens on `host`, a name or an address, and `port`, and answers `path` by `page`, which is called on
+ * the thread of the server. `port` 0: any.
  * Returns 0, or -errno with the reason in `err`. */
 int otr_scrape_open(struct otr_scrape **out, const char *host, uint16_t port, const char *path,
-		    otr_scrape_fn page, void *arg, struct otr_err *err);
+		    otr_page_fn page, void *arg, struct otr_err *err);
 
 /* Ends the thread, and sets *sp to NULL. */
 void otr_scrape_close(struct otr_scrape **sp);

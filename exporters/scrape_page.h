@@ -14,13 +14,12 @@
 #include <stdbool.h>
 
 #include "exporters/gzip.h"
-#include "exporters/scrape.h"
 #include "exporters/series.h"
 
 struct otr_scrape_page;
 
 struct otr_scrape_pages { /* begins zeroed but for the first two */
-	otr_scrape_fn write;
+	otr_page_fn write;
 	void *arg;
 	struct otr_gzip gz;
 	struct {

@@ -14,10 +14,10 @@
 #include "agent/base/utf8.h"
 #include "exporters/json.h"
 
-#define SERIES_MAX  1000
 #define EXEMPLAR_NS 60000000000ull
 #define VALUE_MAX   200
-#define LINE_BYTES  64	/* of a line besides the name and the labels: "_bucket", the bound, the value */
+#define LINE_BYTES \
+	64 /* of a line besides the name and the labels: "_bucket", the bound, the value */
 #define TRACE_BYTES 160 /* of an exemplar; a series has one */
 #define OVERFLOW    "otel_metric_overflow=\"true\""
 
@@ -68,7 +68,7 @@ static struct otr_series *series_of(struct otr_metric *m, struct otr_slice label
 	if (s)
 		return s;
 	bytes = page_bytes(m, labels.len);
-	if (m->n >= (m->max ? m->max : SERIES_MAX) || (m->room && *m->room < bytes))
+	if (m->n >= (m->max ? m->max : OTR_SERIES) || (m->room && *m->room < bytes))
 		return overflow_of(m);
 	s = make(labels);
 	if (!s)

@@ -124,22 +124,11 @@ static const char *name_of(struct otr_graph *g, struct otr_slice text)
 	return name->text;
 }
 
-static struct otr_slice peer_service(const struct otr_span *sp)
-{
-	const struct otr_attr *at;
-
-	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
-		if (at->key == OTR_KEY_CUSTOM && at->type == OTR_ATTR_STRING &&
-		    otr_slice_eq(at->name, OTR_SLICE("peer.service")))
-			return at->string;
-	return OTR_SLICE_NONE;
-}
-
 /* The name of a server that is not traced. */
 static const char *peer_of(struct otr_graph *g, const struct otr_span *sp)
 {
 	static const enum otr_key keys[] = {OTR_KEY_DB_NAMESPACE, OTR_KEY_DB_SYSTEM_NAME};
-	struct otr_slice name = peer_service(sp);
+	struct otr_slice name = otr_span_custom(sp, OTR_SLICE("peer.service"));
 	char text[NAME_MAX];
 
 	if (!name.len)

@@ -296,7 +296,8 @@ static int refuse_version(const char *dir, uint32_t version, struct otr_err *err
 {
 	otr_err_set(err, "spool %s: it holds batches in format %u, and this otrace reads format %u",
 		    dir, version, VERSION);
-	otr_err_hint(err, "send them with the otrace of before, use another folder, or remove them");
+	otr_err_hint(err,
+		     "send them with the otrace of before, use another folder, or remove them");
 	return -EINVAL;
 }
 

@@ -50,30 +50,10 @@ struct spooled {
 	struct otr_buf notices;
 };
 
-static const struct otr_option *option_of(const struct otr_destination *dest, const char *name,
-					  uint32_t *bit)
-{
-	for (uint32_t i = 0; dest->options && dest->options[i].name; i++) {
-		if (strcmp(dest->options[i].name, name))
-			continue;
-		*bit = 1u << i;
-		return &dest->options[i];
-	}
-	return NULL;
-}
-
-static const void *value_of(const struct otr_destination *dest, const char *name)
-{
-	uint32_t bit = 0;
-	const struct otr_option *o = option_of(dest, name, &bit);
-
-	return o && dest->given & bit ? (const char *)dest->settings + o->offset : NULL;
-}
-
 bool otr_spool_wanted(struct otr_destination *dest)
 {
-	char *const *dir = value_of(dest, "spool");
-	const int64_t *mib = value_of(dest, "spool-max");
+	char *const *dir = otr_given(dest, "spool");
+	const int64_t *mib = otr_given(dest, "spool-max");
 
 	dest->spool = dir ? *dir : NULL;
 	dest->spool_max = (mib ? (uint64_t)*mib : OTR_SPOOL_MIB) * MIB;
@@ -244,8 +224,9 @@ static int start(struct spooled *s)
 static int refuse_deadline(const struct spooled *s, const struct otr_destination *dest,
 			   struct otr_err *err)
 {
-	otr_err_set(err, "export to %s (from %s): deadline= and spool= exclude each other: a spool "
-			 "keeps each batch until it is delivered",
+	otr_err_set(err,
+		    "export to %s (from %s): deadline= and spool= exclude each other: a spool "
+		    "keeps each batch until it is delivered",
 		    s->ops->where(s->state), dest->origin);
 	otr_err_hint(err, "right: one of them; with spool=, timeout= limits an attempt and "
 			  "spool-max= what waits");
@@ -262,7 +243,7 @@ static int open_behind(struct spooled *s, const struct otr_destination *dest, st
 		return rc;
 	}
 	s->state = state;
-	if (value_of(dest, "deadline"))
+	if (otr_given(dest, "deadline"))
 		return refuse_deadline(s, dest, err);
 	return otr_spool_open(&s->spool, dest->spool, dest->spool_max, s->ops->kind(state), err);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/config/config.h"
 #include "exporters/exporter.h"
@@ -21,40 +22,17 @@
 #include "exporters/post.h"
 #include "exporters/zipkin_json.h"
 
-#define FIELD(f)   .offset = offsetof(struct otr_otlp_settings, f)
-#define FILE_OF(f) .type = OTR_OPTION_STRING, FIELD(f), .value = "FILE"
-
-static const char *const compressions[] = {"gzip", "none", NULL};
+/* It has one variable. */
+#define ENV(what)	       ENV_##what
+#define ENV_TIMEOUT	       "OTEL_EXPORTER_ZIPKIN_TIMEOUT"
+#define ENV_HEADERS	       NULL
+#define ENV_COMPRESSION	       NULL
+#define ENV_CERTIFICATE	       NULL
+#define ENV_CLIENT_CERTIFICATE NULL
+#define ENV_CLIENT_KEY	       NULL
 
 static const struct otr_option options[] = {
-	{.name = "header",
-	 .type = OTR_OPTION_LIST,
-	 FIELD(headers),
-	 .value = "NAME:VALUE",
-	 .help = "A header of each request, percent-encoded; repeatable."},
-	{.name = "timeout",
-	 .type = OTR_OPTION_DURATION,
-	 FIELD(timeout_ns),
-	 .value = "D",
-	 .env = "OTEL_EXPORTER_ZIPKIN_TIMEOUT",
-	 .help = "Limit of one attempt; 0: none. Default: 10s."},
-	{.name = "deadline",
-	 .type = OTR_OPTION_DURATION,
-	 FIELD(deadline_ns),
-	 .value = "D",
-	 .help = "Limit of a batch with all its attempts. Default: 5m; with spool=: none."},
-	{.name = "compression",
-	 .type = OTR_OPTION_ENUM,
-	 .words = compressions,
-	 FIELD(compression),
-	 .value = "WORD",
-	 .help = "gzip or none. Default: gzip, but none to this host."},
-	{.name = "ca",
-	 FILE_OF(ca),
-	 .help = "Certificates to trust, PEM. Default: those of this host."},
-	{.name = "cert", FILE_OF(cert), .help = "Certificate of the client, PEM."},
-	{.name = "key", FILE_OF(key), .help = "Private key of the client, PEM."},
-	OTR_SPOOL_OPTIONS(struct otr_otlp_settings, spool),
+	OTR_POST_OPTIONS(ENV, ""),
 	{.name = NULL},
 };
 
@@ -155,7 +133,7 @@ static enum otr_push judge(struct zipkin *z, size_t n, struct otr_push_result *r
 static enum otr_push zipkin_send(void *state, struct otr_slice body, size_t n,
 				 const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
-	uint64_t start = otr_post_now_ns(), until = UINT64_MAX;
+	uint64_t start = otr_now(), until = UINT64_MAX;
 	struct zipkin *z = state;
 	CURLcode rc;
 
@@ -163,7 +141,7 @@ static enum otr_push zipkin_send(void *state, struct otr_slice body, size_t n,
 		until = start + z->cfg.timeout_ns;
 	if (otr_post(&z->post, body, until, deadline_ns, &rc))
 		return judge(z, n, res);
-	return otr_post_unanswered(&z->post, rc, otr_post_now_ns() - start, res);
+	return otr_post_unanswered(&z->post, rc, otr_now() - start, res);
 }
 
 static enum otr_push zipkin_push(void *state, const struct otr_span *const *spans, size_t n,

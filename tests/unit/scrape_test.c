@@ -98,9 +98,8 @@ static void slow_clients_share_pages(void **state)
 	int fds[SLOW];
 
 	(void)state;
-	assert_int_equal(otr_scrape_open(&server, "127.0.0.1", port, "/metrics", write_page, NULL,
-					 &err),
-			 0);
+	assert_int_equal(
+		otr_scrape_open(&server, "127.0.0.1", port, "/metrics", write_page, NULL, &err), 0);
 	for (int i = 0; i < SLOW; i++)
 		fds[i] = ask(port);
 	assert_int_equal(pages, 2);
