@@ -65,7 +65,7 @@ const struct otr_option otr_option_table[] = {
 		 "--ignore 'GET /health'; * matches anything. "
 		 "Repeatable."},
 	{LIST("rule", rules, "RULE", R | G), .group = "what", .key = "rules", .head = "",
-	 LIVE("{exe: /usr/bin/node, port: 3000}"), .check = otr_rule_check,
+	 .max = OTR_RULES_MAX, LIVE("{exe: /usr/bin/node, port: 3000}"), .check = otr_rule_check,
 	 .help = "What to trace. "
 		 "exe=, cmd=, port=, cgroup=, container=, user=, language=, env=NAME=VALUE "
 		 "select; mode=trace|off, sample=RATE, service=NAME say what becomes of it. "

@@ -245,6 +245,7 @@ enum otr_loss {
 	OTR_LOSS_OUTPUT,    /* blocks that -o or the terminal did not take */
 	OTR_LOSS_RECORDING, /* --record could not write everything */
 	OTR_LOSS_PACKET,    /* a packet of a capture could not be read */
+	OTR_LOSS_SESSION,   /* plaintext of a TLS session whose connection is not known */
 	OTR_LOSS_MAX,
 };
 

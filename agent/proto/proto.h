@@ -101,6 +101,10 @@ enum otr_msg_kind {
 
 #define OTR_MSG_ATTRS 16
 
+/* A broker sends a message to a consumer unasked: that is a REQUEST that is `pushed`, or a ONEWAY
+ * where nothing confirms it. The RESPONSE that confirms it is `pushed`, too, and has its `stream`,
+ * which is not 0. Numbers of these and of requests may be the same. */
+
 /* One message, in terms that all protocols share. Slices point into the parser's input
  * or its state, and live until the next call on the same state. The caller zeroes it
  * before each parse(), by otr_msg_clear() or whole. */
@@ -113,6 +117,7 @@ struct otr_msg {
 	bool partial;		    /* not copied to its end: some texts are cut or absent */
 	bool interim;		    /* RESPONSE: the final answer is to come (1xx) */
 	bool dropped;		    /* with SKIP: a request for which the state has no room */
+	bool pushed;		    /* the serving side sends it unasked: see below */
 	bool awaits;		    /* with MORE: the request that `in` answers was not read yet */
 	int32_t status;		    /* its status code; 0: it has none */
 	uint16_t skips;		    /* RESPONSE: requests behind its own that the server dropped */

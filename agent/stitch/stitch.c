@@ -146,6 +146,9 @@ static int take_request(struct otr_stitch *st, struct otr_wire *wire, const stru
 {
 	struct otr_exchange *ex, *named;
 
+	wire->now[side->ref.layer][side->ref.dir] = NULL;
+	if (msg->pushed && side->ref.dir == OTR_DIR_OUT)
+		return 0; /* the broker's end: that of the consumer becomes the span */
 	otr_exchange_evict(st);
 	named = find_named(st, side);
 	ex = otr_exchange_new(st, wire, side, msg, otr_parent_trace(named, side, msg));

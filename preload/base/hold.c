@@ -2,21 +2,23 @@
 /*
  * hold.c - one thread at a time reads and writes the state of a connection; see share.h.
  *
- * A thread holds a connection for some hundred nanoseconds and makes no call that waits. So a
- * second thread tries for a moment. If the holder lost its CPU or was cancelled, that is not
- * enough: then the second thread counts its bytes as unread and goes on.
+ * A thread holds a connection for some hundred nanoseconds and makes no call that waits; where it
+ * writes to pages of the ring for the first time, for some tens of microseconds. So a second thread
+ * tries for a moment. If the holder lost its CPU or was cancelled, that is not enough: then the
+ * second thread counts its bytes as unread and goes on.
  */
 
 #include "preload/base/hold.h"
 
 #include <stddef.h>
 
+#include "preload/base/clock.h"
 #include "preload/base/shim.h"
 #include "preload/base/sys.h"
 #include "preload/base/thread.h"
 
-#define SPINS  200 /* some microseconds */
-#define YIELDS 3   /* the holder may be waiting for this CPU */
+#define SPINS	 200	/* some microseconds, without a look at the clock */
+#define PATIENCE 100000 /* ns: then the holder is not at work */
 
 static inline void pause_cpu(void)
 {
@@ -58,6 +60,31 @@ static int take_over(struct otr_fd *f, int32_t tid)
 	return 1;
 }
 
+/* The holder may be waiting for this CPU. A seccomp filter may forbid to yield. */
+static void let_others_run(void)
+{
+	if (otr_get(&otr_shim.has_seccomp))
+		pause_cpu();
+	else
+		otr_sys(SYS_sched_yield);
+}
+
+static int try_for_a_moment(struct otr_fd *f, int32_t tid)
+{
+	uint64_t end;
+
+	for (int i = 0; i < SPINS; i++, pause_cpu())
+		if (take(f, 0, tid))
+			return 1;
+	end = otr_clock_ns() + PATIENCE;
+	do {
+		let_others_run();
+		if (take(f, 0, tid))
+			return 1;
+	} while (otr_clock_ns() < end);
+	return 0;
+}
+
 static int try_to_take(struct otr_fd *f, int32_t tid)
 {
 	if (otr_is_single_threaded() && !otr_get(&f->owner)) {
@@ -66,14 +93,8 @@ static int try_to_take(struct otr_fd *f, int32_t tid)
 	}
 	if (take(f, 0, tid))
 		return 1;
-	for (int i = 0; i < SPINS; i++, pause_cpu())
-		if (take(f, 0, tid))
-			return 1;
-	for (int i = 0; i < YIELDS && !otr_get(&otr_shim.has_seccomp); i++) {
-		otr_sys(SYS_sched_yield);
-		if (take(f, 0, tid))
-			return 1;
-	}
+	if (!otr_is_single_threaded() && try_for_a_moment(f, tid))
+		return 1;
 	return take_over(f, tid);
 }
 

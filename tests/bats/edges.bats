@@ -150,7 +150,7 @@ no_control() { # FILE..: no byte that a terminal obeys, no bidi control, valid U
 		"$OTRACE" run -o "$dir/$format" --format $format --export "file:$dir/spans" -- \
 			$PY "$evil" "$port" 3>&- 2>"$dir/log" &
 		pid=$!
-		pids+=($pid)
+		own $pid
 		up "$port"
 		$PY "$APPS/raw.py" "$port" escape
 		kill -TERM $pid

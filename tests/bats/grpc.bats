@@ -32,7 +32,7 @@ shop() {
 		traced bash "$dir/all"
 		printf '%s\n' 'Buy OK' 'Buy NOT_FOUND' 'Buy INTERNAL' 'Buy UNKNOWN' 'List OK' 'List DATA_LOSS' \
 			'Add OK' 'Chat OK' 'Gone UNIMPLEMENTED' 'Wait DEADLINE_EXCEEDED' 'Cancel CANCELLED' |
-			cmp - "$dir/out"
+			output_is
 		grep -q '^lost *nothing' "$dir/text"
 		run ! grep '^not seen' "$dir/text"
 		# Who is first at a deadline, the client's reset or the server's trailers, is not fixed.
@@ -63,7 +63,7 @@ shop() {
 	for source in --no-shim --no-bpf; do
 		opts=(--no-live $source)
 		traced bash "$dir/all"
-		printf 'Ask OK\nAsks 20\n' | cmp - "$dir/out"
+		printf 'Ask OK\nAsks 20\n' | output_is
 		spans 'len(V) == 42' 'len(C) == 42' 'all(v.evidence == "wire" for v in V)' \
 			'all(s.attr["rpc.response.status_code"] == "OK" for s in S)' \
 			'all(parent(c) is None or parent(c).name == c.name.replace("Buy", "Ask") for c in C if c.service == "grpcd")' \

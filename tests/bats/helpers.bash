@@ -8,6 +8,8 @@
 
 # shellcheck source=scripts/services.sh
 source scripts/services.sh
+# shellcheck source=tests/bats/own.bash
+source tests/bats/own.bash
 
 bats_require_minimum_version 1.5.0
 
@@ -56,12 +58,7 @@ pg_teardown_file() {
 }
 
 live_teardown() {
-	local pid
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-	for pid in "${pids[@]}"; do
-		for _ in $(seq 200); do kill -0 "$pid" 2>/dev/null || continue 2; sleep 0.05; done
-		kill -9 "$pid" 2>/dev/null || true
-	done
+	end_own
 	rm -rf "$dir"
 }
 
@@ -71,7 +68,7 @@ bg() { # NAME CMD..: in the background, its streams in $dir/NAME.{out,err}; pid 
 	rm -f "$dir/$name.out" "$dir/$name.err" # the output of the process of that name before
 	"$@" >"$dir/$name.out" 2>"$dir/$name.err" </dev/null 3>&- &
 	pid=$!
-	pids+=("$pid")
+	own "$pid"
 }
 
 free_port() { svc_port; }
@@ -169,6 +166,11 @@ traced() { # CMD..: `otrace run`, its own output in $dir/out, $dir/err; must suc
 	"$OTRACE" run -o "$dir/text" --export "file:$dir/spans" "${opts[@]}" -- "$@" \
 		>"$dir/out" 2>"$dir/err" 3>&- || { cat "$dir/err" "$dir/text"; return 1; }
 	cat "$dir/text"
+}
+
+# The standard output of what `traced` ran is that of standard input.
+output_is() {
+	cmp - "$dir/out" || { tail -n 50 "$dir/out" "$dir/err"; return 1; }
 }
 
 # EXPR..: each a Python expression over the spans in $dir/spans; all must be true.

@@ -106,7 +106,7 @@ all_of() {
 		all_of "curl -s --http2 --cacert $dir/cert.pem https://localhost:$front/tls
 			curl -s --http2-prior-knowledge http://localhost:$clear/clear"
 		head -n 1 "$dir/text" | grep -q " $source\$"
-		printf 'hello /tls\nhello /clear\n' | cmp - "$dir/out"
+		printf 'hello /tls\nhello /clear\n' | output_is
 		spans 'len(P) == 1' 'len(S) == 8' 'len({s.trace for s in S + P}) == 1' \
 			'all(parent(c) is P[0] for c in C if c.service == "curl")' \
 			'all(parent(s).name == s.name for s in S if parent(s) is not P[0])' \
@@ -126,7 +126,7 @@ all_of() {
 		all_of "$dir/h2midway $midway https://localhost:$front $more & app=\"\$app \$!\"
 			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$midway) 2>/dev/null && break; sleep 0.05; done
 			for i in a b c; do curl -s http://127.0.0.1:$midway/\$i; done"
-		printf 'hello /%s\n' a b c | cmp - "$dir/out"
+		printf 'hello /%s\n' a b c | output_is
 		# Where a machine is busy, a timer of libcurl may be due: then nothing is claimed.
 		spans 'len(S) == 18' 'sum(not parent(s) for s in S) <= 1' \
 			'all(parent(s).name == s.name for s in S if parent(s) and parent(s) is not P[0])' \

@@ -10,7 +10,7 @@ serve() { # ARG..: the driver in the background, with its page at $page
 	page=http://127.0.0.1:$page_port/metrics
 	timeout 120 build/tests/backends/export_driver "prometheus://127.0.0.1:$page_port" \
 		linger=100000 "$@" >"$dir/driver" 2>&1 3>&- &
-	pids+=($!)
+	own $!
 	answers "$page_port"
 }
 
@@ -79,7 +79,7 @@ counted() { # N: waits until the page counts N spans
 	sed "s|@TARGET@|127.0.0.1:$page_port|" $here/conf/prometheus.yml >"$dir/prometheus.yml"
 	"$CACHE/prometheus" "--config.file=$dir/prometheus.yml" "--storage.tsdb.path=$dir/tsdb" \
 		"--web.listen-address=127.0.0.1:$prom" --enable-feature=exemplar-storage >"$dir/log" 2>&1 3>&- &
-	pids+=($!)
+	own $!
 	ask() { # QUERY: the value of the one result
 		curl -sf "http://127.0.0.1:$prom/api/v1/query" --data-urlencode "query=$1" |
 			jq -r '.data.result[0].value[1]'
@@ -192,7 +192,7 @@ counted() { # N: waits until the page counts N spans
 	page_port=$(free_port)
 	OTEL_EXPORTER_PROMETHEUS_HOST=127.0.0.1 OTEL_EXPORTER_PROMETHEUS_PORT=$page_port \
 		timeout 60 build/tests/backends/export_driver prometheus: linger=100000 3>&- &
-	pids+=($!)
+	own $!
 	answers "$page_port"
 	page=http://127.0.0.1:$page_port/metrics
 	page
@@ -201,7 +201,7 @@ counted() { # N: waits until the page counts N spans
 @test "IPv6 has its brackets" {
 	page_port=$(free_port)
 	timeout 60 build/tests/backends/export_driver "prometheus://[::1]:$page_port" linger=100000 3>&- &
-	pids+=($!)
+	own $!
 	page=http://[::1]:$page_port/metrics
 	for _ in $(seq 100); do page && break; sleep 0.1; done
 	grep -q '^otrace_build_info' "$dir/page"
@@ -213,7 +213,7 @@ counted() { # N: waits until the page counts N spans
 	page_port=$(free_port)
 	timeout 60 build/tests/backends/export_driver "prometheus://127.0.0.1:$page_port,series=2" \
 		linger=100000 spans=700 3>&- &
-	pids+=($!)
+	own $!
 	answers "$page_port"
 	page=http://127.0.0.1:$page_port/metrics
 	counted 700

@@ -58,7 +58,7 @@ batches() { find "$dir/spool" -name '*.batch' | wc -l; }
 	timeout 60 build/tests/backends/export_driver "$url,spool=$dir/spool,protocol=http/json" spans=300 \
 		linger=100000 >"$dir/driver" 2>&1 3>&- &
 	local driver=$!
-	pids+=("$driver")
+	own "$driver"
 	for _ in $(seq 200); do [ "$(batches)" -eq 0 ] || [ ! -s "$dir/requests" ] || break; sleep 0.05; done
 	[ "$(batches)" -ge 1 ]
 	kill -9 "$(pgrep -P "$driver")"

@@ -306,7 +306,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	local dsn
 	svc_init
 	svc_postgres 3>&-
-	pids+=("$PG_PID")
+	own "$PG_PID"
 	install -o postgres -g postgres -m 600 "$dir/key.pem" "$SVC/pg/data/server.key"
 	install -o postgres -g postgres -m 600 "$dir/cert.pem" "$SVC/pg/data/server.crt"
 	psql -q "$DSN" -c 'alter system set ssl = on' -c 'select pg_reload_conf()' >/dev/null

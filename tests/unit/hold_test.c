@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "preload/base/clock.h"
 #include "preload/base/hold.h"
 #include "preload/base/shim.h"
 #include "preload/base/thread.h"
@@ -19,7 +20,7 @@
 struct otr_shim otr_shim;
 static struct otr_self self = {.tid = 9};
 static struct otr_fd_page page;
-static int dropped;
+static int dropped, reads_of_clock;
 
 struct otr_self *otr_self_now(void)
 {
@@ -29,6 +30,39 @@ struct otr_self *otr_self_now(void)
 void otr_count(enum otr_shim_count what)
 {
 	dropped += what == OTR_SHIM_DROPPED;
+}
+
+/* The holder releases while the other thread looks at the clock for the third time: after far more
+ * than a hold takes. */
+uint64_t otr_clock_ns(void)
+{
+	if (++reads_of_clock == 3)
+		page.fds[5].owner = 0;
+	return (uint64_t)reads_of_clock * 30000;
+}
+
+static void a_second_thread_waits_for_a_slow_holder(void **state)
+{
+	struct otr_fd *f = &page.fds[5];
+
+	(void)state;
+	f->owner = 7; /* a thread that lives */
+	assert_true(otr_hold(f));
+	assert_int_equal(reads_of_clock, 3);
+	assert_int_equal(f->owner, self.tid);
+	otr_hold_release(&self);
+}
+
+static void a_second_thread_goes_on_without_a_holder_that_does_not_release(void **state)
+{
+	struct otr_fd *f = &page.fds[6];
+
+	(void)state;
+	f->owner = 7;
+	reads_of_clock = 10;
+	assert_false(otr_hold(f));
+	assert_in_range(reads_of_clock, 12, 16);
+	assert_int_equal(self.n_held, 0);
 }
 
 /* They are the request that R4 was asked for: the next one has a cause of its own. */
@@ -57,6 +91,8 @@ static void bytes_moved_during_a_hold_are_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_second_thread_waits_for_a_slow_holder),
+		cmocka_unit_test(a_second_thread_goes_on_without_a_holder_that_does_not_release),
 		cmocka_unit_test(bytes_moved_during_a_hold_are_counted),
 	};
 
