@@ -70,6 +70,17 @@ struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key)
 	return at && at->type == OTR_ATTR_STRING ? at->string : OTR_SLICE_NONE;
 }
 
+struct otr_slice otr_span_custom(const struct otr_span *sp, struct otr_slice name)
+{
+	const struct otr_attr *at;
+
+	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
+		if (at->key == OTR_KEY_CUSTOM && at->type == OTR_ATTR_STRING &&
+		    otr_slice_eq(at->name, name))
+			return at->string;
+	return OTR_SLICE_NONE;
+}
+
 int64_t otr_span_int(const struct otr_span *sp, enum otr_key key, int64_t fallback)
 {
 	const struct otr_attr *at = find(sp, key);

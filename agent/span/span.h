@@ -84,6 +84,9 @@ const struct otr_attr *otr_span_attr(const struct otr_span *sp, size_t i);
 /* Returns the text of an attribute, or a none slice if the span has none of that key. */
 struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key);
 
+/* The same for an attribute without a key of ours, by its name. */
+struct otr_slice otr_span_custom(const struct otr_span *sp, struct otr_slice name);
+
 /* Returns the number of an attribute; `fallback` if the span has none of that key. */
 int64_t otr_span_int(const struct otr_span *sp, enum otr_key key, int64_t fallback);
 
