@@ -93,7 +93,7 @@ static bool has_attr(const struct otr_span *sp, const struct otr_attr *want)
 	const struct otr_attr *at;
 
 	if (want->key != OTR_KEY_CUSTOM)
-		return sp->keys & OTR_KEY_BIT(want->key);
+		return otr_key_set_has(&sp->keys, want->key);
 	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
 		if (otr_slice_eq(key_of(at), want->name))
 			return true;

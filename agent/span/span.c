@@ -55,10 +55,10 @@ static const struct otr_attr *find_in(const struct otr_attr *at, size_t n, enum 
 
 static const struct otr_attr *find(const struct otr_span *sp, enum otr_key key)
 {
-	if (!(sp->keys & OTR_KEY_BIT(key)))
+	if (!otr_key_set_has(&sp->keys, key))
 		return NULL;
 	for (uint16_t k = 0; k < sp->n_blocks; k++)
-		if (sp->blocks[k]->keys & OTR_KEY_BIT(key))
+		if (otr_key_set_has(&sp->blocks[k]->keys, key))
 			return find_in(sp->blocks[k]->attrs, sp->blocks[k]->n_attrs, key);
 	return find_in(sp->attrs, sp->n_attrs, key);
 }
