@@ -195,7 +195,8 @@ struct otr_proto_ops {
 
 	/* Names the span and sets its attributes by the semantic conventions of
 	 * OpenTelemetry, as seen from `side`. Both messages are copies, with all their
-	 * texts; `rsp` is NULL if no answer was seen. Returns 0 or -ENOMEM. */
+	 * texts; `rsp` is NULL if no answer was seen. Returns 0 or -ENOMEM; or
+	 * OTR_NO_SPAN: the exchange becomes none, as one in which nothing happened. */
 	int (*describe)(const struct otr_side *side, const struct otr_msg *req,
 			const struct otr_msg *rsp, struct otr_span_builder *sb);
 
@@ -214,6 +215,7 @@ struct otr_proto_ops {
 };
 
 #define OTR_SNIFF_MAX 64
+#define OTR_NO_SPAN   1
 
 /* What the user set. The owner fills it in before the first event; stream/ and stitch/
  * borrow it, and describe() gets it in struct otr_side. Zero is the default of each field. */
