@@ -124,6 +124,9 @@ struct otr_msg {
 	int32_t status;		    /* its status code; 0: it has none */
 	uint16_t skips;		    /* RESPONSE: requests behind its own that the server dropped */
 	uint64_t stream;	    /* pairs an answer with its request; 0: in order */
+	uint64_t since; /* RESPONSE: it answers all open requests with numbers from this one to
+			 * `stream`. END: it ends all of these, and what is pushed with them. 0:
+			 * that of `stream` alone */
 	struct otr_slice op;	    /* "GET", "SELECT", "HGET" */
 	struct otr_slice target;    /* path, statement, key, topic */
 	struct otr_slice trace_ctx; /* traceparent, empty when absent */

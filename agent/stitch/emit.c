@@ -50,7 +50,7 @@ static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 
 	if (!broken || ex->cut || st->sb.span.failed || otr_exchange_after_loss(st, ex))
 		return;
-	if (otr_is_server(ex) && ex->error)
+	if (otr_is_server(ex) && !ex->pushed && ex->error)
 		type = OTR_SLICE("client_disconnect");
 	otr_sb_error(&st->sb, type);
 }
