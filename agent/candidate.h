@@ -32,6 +32,13 @@ enum otr_verdict {
 	OTR_VERDICT_OFF, /* it is not to be traced */
 };
 
+/* What is decided of a process. */
+struct otr_ruling {
+	enum otr_verdict is;
+	const char *sample;  /* the rate of the traces that begin in it, or NULL; borrowed */
+	const char *service; /* its service name, or NULL; borrowed */
+};
+
 /* Reads everything; `exec` may be NULL. Returns false where the process has no executable: it is
  * a kernel thread, or has ended. */
 bool otr_candidate_read(struct otr_candidate *who, uint32_t tgid, uint16_t port,

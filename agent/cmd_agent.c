@@ -47,16 +47,23 @@ static int open_all(struct agent *ag, struct otr_err *err)
 		.adopt = true,
 		.host = true,
 		.at_exec = otr_rules_at_exec(&ag->host.rules),
-		.wanted = otr_rules_wanted,
-		.sample = otr_rules_rate,
-		.service = otr_rules_name,
+		.judge = otr_rules_ruling,
 		.arg = &ag->host.rules,
+		.by_rules = true,
 	};
 
 	if (otr_sinks_open(&ag->sinks, &sinks, err))
 		return OTR_EXIT_FAILED;
 	session.sinks = ag->sinks;
 	return otr_session_open(&ag->session, &session, err) ? OTR_EXIT_NO_WAY : 0;
+}
+
+/* `sample` and `service` alone look as if they selected. */
+static void warn_of_rules(const struct agent *ag)
+{
+	if (otr_rules_select_none(&ag->host.rules))
+		otr_log(OTR_LOG_WARN, "no rule selects a process, so all that listen on a port are "
+				      "traced; add mode=trace to rules that are to select");
 }
 
 /* All or nothing: what is read is checked before the first value is taken over. */
@@ -102,6 +109,7 @@ static void on_hangup(struct agent *ag)
 	}
 	otr_log(OTR_LOG_INFO, "configuration read again: %s%s%s%s", *is.live ? is.live : "nothing",
 		" changed", *is.restart ? "; needs a restart: " : "", is.restart);
+	warn_of_rules(ag);
 	otr_log(OTR_LOG_INFO, "watching %zu processes", otr_session_alive(ag->session));
 }
 
@@ -139,6 +147,7 @@ static int trace(struct agent *ag, struct otr_err *err)
 		otr_err_set(err, "cannot list the running processes: %s", strerror(-rc));
 		return fail(err, OTR_EXIT_NO_WAY);
 	}
+	warn_of_rules(ag);
 	otr_log(OTR_LOG_INFO, "otrace %s: watching %zu processes", OTR_VERSION,
 		otr_session_alive(ag->session));
 	otr_session_confine(ag->session, false);

@@ -52,7 +52,7 @@ static int open_all(struct attach *at, struct otr_err *err)
 		.adopt = true,
 		.host = names || otr_targets_follow_ports(at->targets.words),
 		.at_exec = names,
-		.wanted = otr_targets_wanted,
+		.judge = otr_targets_judge,
 		.arg = &at->targets,
 	};
 

@@ -145,10 +145,9 @@ static int open_session(struct run *r, struct otr_err *err)
 		.no_probes = !r->probes,
 		.library = r->uses_library,
 		.switches = &r->switches,
-		.wanted = r->rules.n ? otr_rules_wanted : NULL,
-		.sample = r->rules.n ? otr_rules_rate : NULL,
-		.service = r->rules.n ? otr_rules_name : NULL,
+		.judge = r->rules.n ? otr_rules_ruling : NULL,
 		.arg = &r->rules,
+		.by_rules = r->rules.n,
 	};
 
 	return otr_session_open(&r->session, &session, err);

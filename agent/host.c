@@ -49,18 +49,15 @@ static struct judged *make(struct otr_host *host, uint32_t tgid)
 static void judge(struct otr_host *host, struct judged *row, uint16_t port)
 {
 	struct otr_candidate who;
-	enum otr_verdict is;
-	const char *sample, *service;
+	struct otr_ruling is;
 
 	if (!row || row->tgid == (uint32_t)getpid() || row->tgid == (uint32_t)getppid() ||
 	    !otr_candidate_read(&who, row->tgid, port, NULL))
 		return;
 	is = otr_rules_judge(&host->rules, &who);
-	sample = otr_rules_sample(&host->rules, &who);
-	row->is = is > row->is ? is : row->is;
-	service = otr_rules_service(&host->rules, &who);
-	row->sample = sample ? sample : row->sample;
-	row->service = service ? service : row->service;
+	row->is = is.is > row->is ? is.is : row->is;
+	row->sample = is.sample ? is.sample : row->sample;
+	row->service = is.service ? is.service : row->service;
 }
 
 static void judge_listener(void *arg, uint32_t tgid, uint16_t port)

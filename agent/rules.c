@@ -143,6 +143,7 @@ static int set_env(const struct reading *rd, const char *value)
 	if (rd->rule->n_env == OTR_RULE_ENVS) {
 		otr_err_set(rd->err, "%s %s: more than %d env= in one rule", rd->from, rd->text,
 			    OTR_RULE_ENVS);
+		otr_err_hint(rd->err, "right: %d at most, all of which fit", OTR_RULE_ENVS);
 		return -EINVAL;
 	}
 	rd->rule->env[rd->rule->n_env++] = value;
@@ -222,6 +223,7 @@ static int parse_one(const struct reading *rd)
 	if (strlen(rd->text) >= sizeof(rule->text)) {
 		otr_err_set(rd->err, "%s %.60s..: longer than %zu bytes", rd->from, rd->text,
 			    sizeof(rule->text) - 1);
+		otr_err_hint(rd->err, "right: fewer or shorter terms; * stands for any text");
 		return -EINVAL;
 	}
 	*rule = (struct otr_rule){.mode = OTR_MODE_UNCHANGED};
@@ -251,7 +253,7 @@ int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err)
 		const struct reading rd = {&rules->rules[rules->n], *texts, "--rule", err};
 
 		if (rules->n == OTR_RULES_MAX) {
-			otr_err_set(err, "more than %d rules", OTR_RULES_MAX);
+			otr_err_set(err, "--rule: more than %d rules", OTR_RULES_MAX);
 			return -EINVAL;
 		}
 		rc = parse_one(&rd);
@@ -261,6 +263,22 @@ int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err)
 		rules->n++;
 	}
 	return 0;
+}
+
+/* A process that is being judged, and what was read of it for a rule. */
+struct judging {
+	const struct otr_candidate *who;
+	bool uid_read, has_uid;
+	uint32_t uid;
+	bool environ_read;
+	char *environ; /* entries, each ended by a NUL; NULL: none */
+	size_t environ_len;
+	const char *language; /* NULL: not read yet */
+};
+
+static void judging_fini(struct judging *j)
+{
+	free(j->environ);
 }
 
 static bool fits(const char *pattern, const char *text)
@@ -281,41 +299,62 @@ static bool fits_container(const char *pattern, const struct otr_candidate *who)
 	       (strlen(pattern) >= 12 && otr_slice_starts(id, otr_slice_str(pattern)));
 }
 
-static bool fits_user(const struct otr_rule *rule, const struct otr_candidate *who)
+static bool fits_user(const struct otr_rule *rule, struct judging *j)
 {
-	uint32_t uid;
-
-	return !rule->has_uid || (otr_procfs_uid(who->tgid, &uid) && uid == rule->uid);
+	if (!rule->has_uid)
+		return true;
+	if (!j->uid_read)
+		j->has_uid = otr_procfs_uid(j->who->tgid, &j->uid);
+	j->uid_read = true;
+	return j->has_uid && j->uid == rule->uid;
 }
 
-static bool fits_language(const char *language, const struct otr_candidate *who)
+static const char *read_language(const struct otr_candidate *who)
 {
+	const char *is = otr_name_language(otr_slice_str(who->exe));
 	char version[OTR_GO_VERSION];
-	const char *is;
 
+	return !strcmp(is, "cpp") && otr_go_version(who->tgid, version) ? "go" : is;
+}
+
+static bool fits_language(const char *language, struct judging *j)
+{
 	if (!language)
 		return true;
-	is = otr_name_language(otr_slice_str(who->exe));
-	if (!strcmp(is, "cpp") && otr_go_version(who->tgid, version))
-		is = "go";
-	return !strcmp(is, language);
+	if (!j->language)
+		j->language = read_language(j->who);
+	return !strcmp(j->language, language);
 }
 
-static bool fits_env(const struct otr_rule *rule, const struct otr_candidate *who)
+static bool environ_has(const struct judging *j, const char *pattern)
 {
+	for (size_t at = 0; at < j->environ_len; at += strlen(j->environ + at) + 1)
+		if (!fnmatch(pattern, j->environ + at, 0))
+			return true;
+	return false;
+}
+
+static bool fits_env(const struct otr_rule *rule, struct judging *j)
+{
+	if (rule->n_env && !j->environ_read) {
+		j->environ_len = otr_procfs_environ(j->who->tgid, &j->environ);
+		j->environ_read = true;
+	}
 	for (size_t i = 0; i < rule->n_env; i++)
-		if (!otr_procfs_env_fits(who->tgid, rule->env[i]))
+		if (!environ_has(j, rule->env[i]))
 			return false;
 	return true;
 }
 
 /* What has to be read first is judged last. */
-static bool rule_fits(const struct otr_rule *rule, const struct otr_candidate *who)
+static bool rule_fits(const struct otr_rule *rule, struct judging *j)
 {
+	const struct otr_candidate *who = j->who;
+
 	return fits(rule->exe, who->exe) && fits(rule->cmd, who->cmd) &&
 	       fits(rule->cgroup, who->cgroup) && (!rule->port || rule->port == who->port) &&
-	       fits_container(rule->container, who) && fits_user(rule, who) &&
-	       fits_language(rule->language, who) && fits_env(rule, who);
+	       fits_container(rule->container, who) && fits_user(rule, j) &&
+	       fits_language(rule->language, j) && fits_env(rule, j);
 }
 
 static bool is_denied(const char *exe)
@@ -337,50 +376,39 @@ bool otr_rules_at_exec(const struct otr_rules *rules)
 	return false;
 }
 
-enum otr_verdict otr_rules_judge(const struct otr_rules *rules, const struct otr_candidate *who)
+bool otr_rules_select_none(const struct otr_rules *rules)
 {
-	enum otr_verdict is = OTR_VERDICT_NONE;
+	for (size_t i = 0; i < rules->n; i++)
+		if (rules->rules[i].mode != OTR_MODE_UNCHANGED)
+			return false;
+	return rules->n;
+}
+
+/* What the rule says of processes that it fits. */
+static void apply(const struct otr_rule *rule, struct otr_ruling *out)
+{
+	if (rule->mode != OTR_MODE_UNCHANGED)
+		out->is = rule->mode == OTR_MODE_OFF ? OTR_VERDICT_OFF : OTR_VERDICT_TRACE;
+	if (rule->sample)
+		out->sample = rule->sample;
+	if (rule->service)
+		out->service = rule->service;
+}
+
+struct otr_ruling otr_rules_judge(const struct otr_rules *rules, const struct otr_candidate *who)
+{
+	OTR_AUTO(judging_fini) struct judging j = {.who = who};
+	struct otr_ruling is = {.is = OTR_VERDICT_NONE};
 
 	if (!rules->names_wanted && who->port && !is_denied(who->exe))
-		is = OTR_VERDICT_TRACE;
+		is.is = OTR_VERDICT_TRACE;
 	for (size_t i = 0; i < rules->n; i++)
-		if (rules->rules[i].mode != OTR_MODE_UNCHANGED && rule_fits(&rules->rules[i], who))
-			is = rules->rules[i].mode == OTR_MODE_OFF ? OTR_VERDICT_OFF
-								  : OTR_VERDICT_TRACE;
+		if (rule_fits(&rules->rules[i], &j))
+			apply(&rules->rules[i], &is);
 	return is;
 }
 
-const char *otr_rules_sample(const struct otr_rules *rules, const struct otr_candidate *who)
-{
-	const char *rate = NULL;
-
-	for (size_t i = 0; i < rules->n; i++)
-		if (rules->rules[i].sample && rule_fits(&rules->rules[i], who))
-			rate = rules->rules[i].sample;
-	return rate;
-}
-
-const char *otr_rules_service(const struct otr_rules *rules, const struct otr_candidate *who)
-{
-	const char *name = NULL;
-
-	for (size_t i = 0; i < rules->n; i++)
-		if (rules->rules[i].service && rule_fits(&rules->rules[i], who))
-			name = rules->rules[i].service;
-	return name;
-}
-
-enum otr_verdict otr_rules_wanted(void *rules, const struct otr_candidate *who)
+struct otr_ruling otr_rules_ruling(void *rules, const struct otr_candidate *who)
 {
 	return otr_rules_judge(rules, who);
-}
-
-const char *otr_rules_rate(void *rules, const struct otr_candidate *who)
-{
-	return otr_rules_sample(rules, who);
-}
-
-const char *otr_rules_name(void *rules, const struct otr_candidate *who)
-{
-	return otr_rules_service(rules, who);
 }

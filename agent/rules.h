@@ -62,17 +62,16 @@ int otr_rules_parse(struct otr_rules *rules, char **texts, struct otr_err *err);
 /* May a process be traced before it listens anywhere? */
 bool otr_rules_at_exec(const struct otr_rules *rules);
 
-/* Judges one process. Reads its user and environment only for rules that ask for these. */
-enum otr_verdict otr_rules_judge(const struct otr_rules *rules, const struct otr_candidate *who);
+/* Are there rules, and does none of them select a process, not even to leave it out? Then every
+ * process that listens is traced, which whoever wrote them may not mean. */
+bool otr_rules_select_none(const struct otr_rules *rules);
 
-/* The rate, and the service name, of the last rule that fits and has one, or NULL; borrowed from
- * `rules`. */
-const char *otr_rules_sample(const struct otr_rules *rules, const struct otr_candidate *who);
-const char *otr_rules_service(const struct otr_rules *rules, const struct otr_candidate *who);
+/* Judges one process: verdict, rate and service name are each those of the last rule that fits and
+ * has one; the texts are borrowed from `rules`. Reads its user, environment and language once, and
+ * only if a rule that fits otherwise asks for them. */
+struct otr_ruling otr_rules_judge(const struct otr_rules *rules, const struct otr_candidate *who);
 
-/* All three as the functions of struct otr_session_config; `rules` is a struct otr_rules. */
-enum otr_verdict otr_rules_wanted(void *rules, const struct otr_candidate *who);
-const char *otr_rules_rate(void *rules, const struct otr_candidate *who);
-const char *otr_rules_name(void *rules, const struct otr_candidate *who);
+/* The same as `judge` of struct otr_session_config; `rules` is a struct otr_rules. */
+struct otr_ruling otr_rules_ruling(void *rules, const struct otr_candidate *who);
 
 #endif /* OTR_RULES_H */

@@ -162,7 +162,7 @@ static int released(void *arg, const struct otr_event *ev)
 {
 	struct otr_session *s = arg;
 
-	if (s->cfg.wanted && ev->tgid && is_of_kernel(ev) &&
+	if (s->cfg.judge && ev->tgid && is_of_kernel(ev) &&
 	    !otr_traced_set_knows(s->traced, ev->tgid))
 		otr_session_settle(s, ev->tgid);
 	if (!otr_traced_set_refused(s->traced, ev->tgid)) /* else it was on trial */

@@ -25,12 +25,9 @@ struct otr_session_config {
 
 	/* Decides, when a process executes a program (`port` 0) or listens on a port,
 	 * whether it is traced from now on. NULL: no process is. */
-	enum otr_verdict (*wanted)(void *arg, const struct otr_candidate *who);
-	/* What its rule says of the sampling of such a process, or NULL. NULL: no rule does. */
-	const char *(*sample)(void *arg, const struct otr_candidate *who);
-	/* The service name that its rule gives, or NULL. NULL: no rule does. */
-	const char *(*service)(void *arg, const struct otr_candidate *who);
+	struct otr_ruling (*judge)(void *arg, const struct otr_candidate *who);
 	void *arg;
+	bool by_rules; /* judge() decides on rate and service name, too */
 };
 
 #endif /* OTR_SESSION_CONFIG_H */

@@ -163,26 +163,28 @@ void otr_session_judge(struct otr_session *s, uint32_t tgid, uint16_t port,
 		       const struct otr_ev_proc *exec)
 {
 	bool traced = otr_session_traces(s, tgid);
-	enum otr_verdict is = OTR_VERDICT_NONE;
-	struct otr_candidate who = {.tgid = 0};
+	struct otr_ruling by = {.is = OTR_VERDICT_NONE};
+	enum otr_verdict is;
+	struct otr_candidate who;
 
 	if (!tgid || tgid == (uint32_t)getpid())
 		return;
-	if (s->cfg.wanted && otr_candidate_read(&who, tgid, port, exec))
-		is = s->cfg.wanted(s->cfg.arg, &who);
-	if (s->cfg.sample && (is == OTR_VERDICT_TRACE || (traced && is == OTR_VERDICT_NONE)))
-		otr_session_sample(s, tgid, s->cfg.sample(s->cfg.arg, &who));
+	if (s->cfg.judge && otr_candidate_read(&who, tgid, port, exec))
+		by = s->cfg.judge(s->cfg.arg, &who);
+	is = by.is;
+	if (s->cfg.by_rules && (is == OTR_VERDICT_TRACE || (traced && is == OTR_VERDICT_NONE)))
+		otr_session_sample(s, tgid, by.sample);
 	if (((exec && traced) || is == OTR_VERDICT_TRACE) &&
 	    otr_procfs_env_has(tgid, "OTRACE_DISABLED=1"))
 		is = OTR_VERDICT_OFF;
-	if (is == OTR_VERDICT_OFF || (is == OTR_VERDICT_NONE && !traced && s->cfg.wanted))
+	if (is == OTR_VERDICT_OFF || (is == OTR_VERDICT_NONE && !traced && s->cfg.judge))
 		otr_session_untarget(s, tgid);
 	else if (is == OTR_VERDICT_TRACE && !traced && exec)
 		target_one(s, tgid); /* it has no children yet */
 	else if (is == OTR_VERDICT_TRACE && !traced)
 		otr_session_trace(s, tgid);
-	if (s->cfg.service && is != OTR_VERDICT_OFF && otr_session_traces(s, tgid))
-		otr_session_service(s, tgid, s->cfg.service(s->cfg.arg, &who));
+	if (s->cfg.by_rules && is != OTR_VERDICT_OFF && otr_session_traces(s, tgid))
+		otr_session_service(s, tgid, by.service);
 }
 
 /* Judges the process of a record if its exec, fork or listen was lost. A child of a traced

@@ -35,9 +35,13 @@ int otr_settings_file(struct otr_options *opts, const char *path, bool must_exis
 	return rc ? rc : check_lists(opts->dst, err);
 }
 
-static int read_file(struct otr_options *opts, struct otr_settings *cfg, struct otr_err *err)
+/* The default file need not be there, unless it was there before. */
+static int read_file(struct otr_options *opts, struct otr_settings *cfg, bool was_there,
+		     struct otr_err *err)
 {
-	return otr_settings_file(opts, cfg->config, otr_options_origin(opts, "config"), err);
+	bool is_named = otr_options_origin(opts, "config");
+
+	return otr_settings_file(opts, cfg->config, is_named || was_there, err);
 }
 
 static void set_exports_from(const struct otr_options *opts, struct otr_settings *cfg)
@@ -51,8 +55,9 @@ static void set_exports_from(const struct otr_options *opts, struct otr_settings
 	cfg->exports_from = cfg->exports_from_text;
 }
 
-int otr_settings_read(struct otr_options *opts, struct otr_settings *cfg, const struct otr_cmd *cmd,
-		      char **words, struct otr_err *err)
+/* `was_there`: the file was read before, so a missing one is an error. */
+static int read_all(struct otr_options *opts, struct otr_settings *cfg, const struct otr_cmd *cmd,
+		    char **words, bool was_there, struct otr_err *err)
 {
 	int rc = otr_options_init(opts, otr_option_table, cfg);
 
@@ -67,13 +72,19 @@ int otr_settings_read(struct otr_options *opts, struct otr_settings *cfg, const 
 		return rc;
 	rc = otr_options_env(opts, err);
 	if (!rc && cmd->bit == OTR_CMD_AGENT)
-		rc = read_file(opts, cfg, err);
+		rc = read_file(opts, cfg, was_there, err);
 	if (rc)
 		return rc;
 	if (cfg->quiet && cmd->bit != OTR_CMD_DOCTOR)
 		cfg->no_live = cfg->no_summary = true;
 	set_exports_from(opts, cfg);
 	return 0;
+}
+
+int otr_settings_read(struct otr_options *opts, struct otr_settings *cfg, const struct otr_cmd *cmd,
+		      char **words, struct otr_err *err)
+{
+	return read_all(opts, cfg, cmd, words, false, err);
 }
 
 static void add_key(char *list, size_t size, const struct otr_option *opt)
@@ -101,7 +112,7 @@ int otr_settings_again(struct otr_options *opts, struct otr_settings *fresh,
 		return -ENOMEM;
 	}
 	memcpy(words, cfg->words, n * sizeof(*words));
-	rc = otr_settings_read(opts, fresh, cmd, words, err);
+	rc = read_all(opts, fresh, cmd, words, cfg->opts->file, err);
 	free(words);
 	return rc;
 }
@@ -109,7 +120,11 @@ int otr_settings_again(struct otr_options *opts, struct otr_settings *fresh,
 void otr_settings_take(struct otr_options *opts, struct otr_options *fresh,
 		       struct otr_settings_changes *out)
 {
+	const struct otr_settings *cfg = opts->dst;
+
 	*out = (struct otr_settings_changes){.live = ""};
+	if (fresh->file) /* it may be the first file; the path of `fresh` goes with `fresh` */
+		opts->file = cfg->config;
 	for (const struct otr_option *o = opts->table; o->name; o++) {
 		if (!o->example || otr_options_equal(opts, fresh, o))
 			continue;

@@ -31,13 +31,14 @@ struct otr_settings_changes {
 };
 
 /* Reads all settings of `cmd` once more into `fresh`, as cfg->words and the environment say.
- * Returns as otr_settings_read() does; `cfg` stays as it is. */
+ * A file that was read before and is gone is an error. Returns as otr_settings_read() does; `cfg`
+ * stays as it is. */
 int otr_settings_again(struct otr_options *opts, struct otr_settings *fresh,
 		       const struct otr_settings *cfg, const struct otr_cmd *cmd,
 		       struct otr_err *err);
 
 /* Moves the values of all live options that differ from `fresh` to `opts`, those of before to
- * `fresh`. */
+ * `fresh`. `opts->dst` is a struct otr_settings. */
 void otr_settings_take(struct otr_options *opts, struct otr_options *fresh,
 		       struct otr_settings_changes *out);
 

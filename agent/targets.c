@@ -248,7 +248,7 @@ void otr_targets_title(const struct otr_targets *t, char *out, size_t size)
 		snprintf(out, size, "%s", t->first);
 }
 
-enum otr_verdict otr_targets_wanted(void *arg, const struct otr_candidate *who)
+struct otr_ruling otr_targets_judge(void *arg, const struct otr_candidate *who)
 {
 	struct otr_targets *t = arg;
 	uint16_t named;
@@ -258,9 +258,9 @@ enum otr_verdict otr_targets_wanted(void *arg, const struct otr_candidate *who)
 			continue;
 		if (is_port(*word, &named) ? named == who->port && who->port
 					   : !who->port && otr_candidate_is(who, *word))
-			return OTR_VERDICT_TRACE;
+			return (struct otr_ruling){.is = OTR_VERDICT_TRACE};
 	}
-	return OTR_VERDICT_NONE;
+	return (struct otr_ruling){.is = OTR_VERDICT_NONE};
 }
 
 bool otr_targets_follow_ports(char **words)

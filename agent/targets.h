@@ -37,7 +37,7 @@ int otr_targets_resolve(struct otr_targets *t, struct otr_err *err);
 
 /* Is a process that has executed a program, or listens on a port, a target? For struct
  * otr_session_config; `arg`: the struct otr_targets. */
-enum otr_verdict otr_targets_wanted(void *arg, const struct otr_candidate *who);
+struct otr_ruling otr_targets_judge(void *arg, const struct otr_candidate *who);
 
 /* Is one of the words a :PORT, or a NAME, so that later processes are traced as well? */
 bool otr_targets_follow_ports(char **words);

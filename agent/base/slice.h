@@ -50,6 +50,12 @@ static inline char otr_lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+/* An ASCII letter or digit? */
+static inline bool otr_is_alnum(char c)
+{
+	return (otr_lower(c) >= 'a' && otr_lower(c) <= 'z') || (c >= '0' && c <= '9');
+}
+
 /* The value of a hexadecimal digit; -1: it is none. */
 static inline int otr_hex_digit(char c)
 {

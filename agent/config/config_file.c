@@ -19,7 +19,7 @@
 #include "agent/base/own.h"
 #include "agent/config/config_excerpt.h"
 
-#define ITEMS_MAX 1024 /* of one list */
+#define ITEMS_MAX 1024 /* of a list whose option has no `max` */
 #define TERMS_MAX 32   /* of one map in a list */
 #define TERM_MAX  4096 /* bytes of one item */
 
@@ -158,10 +158,14 @@ static int check_scalar(const struct reader *rd, const struct value *v)
 
 static int set(struct reader *rd, struct value *v, const char *text, yaml_mark_t at)
 {
+	size_t max = v->opt->max ? (size_t)v->opt->max : ITEMS_MAX;
+	char right[40];
 	int rc;
 
-	if (v->items++ == ITEMS_MAX)
-		return wrong(rd, v, "the list is too long", "1024 items at most");
+	if (v->items++ == max) {
+		snprintf(right, sizeof(right), "%zu items at most", max);
+		return wrong(rd, v, "the list is too long", right);
+	}
 	rc = otr_options_set_row(rd->opts, v->opt, text, OTR_ORIGIN_FILE,
 				 place_of(rd, at, v->key).text, rd->err);
 	if (!rc && v->opt->check_file)

@@ -126,6 +126,7 @@ int otr_options_file(struct otr_options *opts, const char *path, struct otr_err 
 	}
 	if (n > OTR_CONFIG_FILE_BYTES) {
 		otr_err_set(err, "%s: longer than %d bytes: not read", path, OTR_CONFIG_FILE_BYTES);
+		otr_err_hint(err, "right: fewer items; one with * stands for many that are alike");
 		return -EFBIG;
 	}
 	return otr_options_yaml(opts, path, (struct otr_slice){text, (size_t)n}, err);

@@ -223,6 +223,11 @@ static int parse_list(const struct otr_option *opt, const char *text, const char
 		return rc;
 	while (*field && (*field)[n])
 		n++;
+	if (opt->max && n >= (size_t)opt->max) {
+		otr_err_set(err, "%s: the list is too long", from);
+		otr_err_hint(err, "right: %lld items at most", (long long)opt->max);
+		return -ERANGE;
+	}
 	list = realloc(*field, (n + 2) * sizeof(*list));
 	if (!list) {
 		otr_err_set(err, "%s: out of memory", from);

@@ -43,7 +43,8 @@ struct otr_option {
 	enum otr_option_type type;
 	size_t offset; /* of the field, in the struct that the table fills */
 	const char *fallback;
-	int64_t min, max;  /* inclusive, in the unit of the field; 0, 0: any */
+	/* Inclusive, in the unit of the field; 0, 0: any. A list has at most `max` items. */
+	int64_t min, max;
 	const char *group; /* the heading of the option in --help=all */
 	const char *value; /* the name of the value; NULL for a bool */
 	const char *help;  /* sentences: capital, full stop. -h shows the first */

@@ -10,18 +10,13 @@
 
 #define LONG_WORD 20 /* bytes; a shorter word is no token */
 
-static bool is_of_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 /* May a part of `key` be a token? */
 static bool has_long_word(struct otr_slice key)
 {
 	size_t run = 0;
 
 	for (size_t i = 0; i < key.len; i++) {
-		run = is_of_word(key.data[i]) ? run + 1 : 0;
+		run = otr_is_alnum(key.data[i]) ? run + 1 : 0;
 		if (run >= LONG_WORD)
 			return true;
 	}

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "agent/proto/blank.h"
+#include "agent/proto/blank_rows.h"
 #include "agent/proto/mysql.h"
 #include "bpf/event.h"
 
@@ -39,17 +40,10 @@ enum field {
 	FIELD_ANSWER, /* all but the first byte is blanked, unless that says OK or error */
 };
 
-#define ROWS 128 /* directions at once; then the oldest one is forgotten */
-
 /* One direction of a connection. */
 struct row {
-	uint64_t conn; /* 0: free */
-	uint8_t layer;
-	uint8_t dir;
-	bool server;	/* the server sends in this direction */
-	bool login;	/* packets belong to a login */
-	bool blanked;	/* bytes up to `end` are blanked */
-	uint8_t n_head; /* how many bytes of a packet's head are in `head` */
+	struct otr_blank_row base;
+	bool login; /* packets belong to a login */
 	uint8_t head[4];
 	uint8_t field; /* of the packet */
 	uint8_t code;  /* first byte of the packet */
@@ -57,15 +51,11 @@ struct row {
 	uint32_t flags; /* of a login */
 	uint32_t at;	/* offset in the field */
 	uint32_t size;	/* of the response */
-	uint32_t left;	/* bytes of the body that follow */
-	uint32_t pos;	/* the position of the next byte; the low half is enough */
-	uint32_t end;	/* the position behind the last blanked byte */
 };
 
 /* Begins zeroed. */
 struct followed {
-	struct row rows[ROWS];
-	uint32_t next; /* the row that is used again when all are taken */
+	struct row rows[OTR_BLANK_ROWS];
 };
 
 static uint32_t u24(const __u8 *p)
@@ -101,27 +91,20 @@ static bool is_change(const struct otr_ev_data *ev)
 
 static struct row *row_of(struct followed *my, uint64_t conn, uint8_t layer, uint8_t dir)
 {
-	struct row *row = my->rows;
+	return otr_blank_find(my->rows, sizeof(my->rows[0]), conn, layer, dir);
+}
 
-	for (; conn && row < my->rows + ROWS; row++)
-		if (row->conn == conn && row->layer == layer && row->dir == dir)
-			return row;
-	return NULL;
+static struct row *other_of(struct followed *my, const struct row *row)
+{
+	return row_of(my, row->base.conn, row->base.layer, !row->base.dir);
 }
 
 static struct row *new_row(struct followed *my, const struct otr_ev_data *ev, uint8_t dir,
 			   bool server)
 {
-	struct row *row = row_of(my, ev->hdr.conn, ev->layer, dir);
+	struct row *row = otr_blank_begin(my->rows, sizeof(my->rows[0]), ev, dir, server);
 
-	if (!row)
-		row = &my->rows[my->next++ % ROWS];
-	*row = (struct row){.conn = ev->hdr.conn,
-			    .layer = ev->layer,
-			    .dir = dir,
-			    .server = server,
-			    .login = true,
-			    .pos = (uint32_t)ev->pos};
+	row->login = true;
 	return row;
 }
 
@@ -137,9 +120,7 @@ static bool concerns(void *state, const struct otr_event *ev)
 	if (ev->kind == OTR_EV_RUN)
 		return row_of(my, ev->conn, run->layer, run->dir);
 	if (ev->kind == OTR_EV_CONN_CLOSE)
-		for (int i = 0; i < ROWS; i++)
-			if (my->rows[i].conn == ev->conn)
-				my->rows[i].conn = 0;
+		otr_blank_forget(my->rows, sizeof(my->rows[0]), ev->conn);
 	return false;
 }
 
@@ -153,7 +134,7 @@ static void next_field(struct row *row, enum field field)
 /* The field that a body begins with. */
 static enum field first_field(const struct row *row)
 {
-	if (row->server)
+	if (row->base.server)
 		return !row->login ? FIELD_ALL : row->head[3] ? FIELD_ANSWER : FIELD_VERSION;
 	if (!row->head[3])
 		return row->code == CHANGE_USER ? FIELD_USER : FIELD_ALL;
@@ -238,34 +219,34 @@ static bool keeps(struct row *row, __u8 byte)
 /* The first byte of a body is there. */
 static void begin_body(struct followed *my, struct row *row, __u8 byte)
 {
-	struct row *other = row_of(my, row->conn, row->layer, !row->dir);
+	struct row *other = other_of(my, row);
 
 	row->code = byte;
-	if (!row->server && !row->head[3])
+	if (!row->base.server && !row->head[3])
 		row->login = byte == CHANGE_USER;
 	next_field(row, first_field(row));
 	if (row->field == FIELD_VERSION && byte != 10) {
 		next_field(row, FIELD_ALL); /* this is no greeting */
-		row->conn = 0;
+		row->base.conn = 0;
 		if (other)
-			other->conn = 0;
+			other->base.conn = 0;
 	}
 	if (row->field != FIELD_USER)
 		return;
 	row->flags |= 1; /* no login comes any more */
 	if (other) {
 		other->login = true; /* the server answers a change of the user */
-		other->n_head = 0;
-		other->left = 0;
+		other->base.n_head = 0;
+		other->base.left = 0;
 	}
 }
 
 static void end_packet(struct followed *my, struct row *row)
 {
-	struct row *other = row_of(my, row->conn, row->layer, !row->dir);
+	struct row *other = other_of(my, row);
 
-	row->n_head = 0;
-	if (!row->server || row->field != FIELD_ANSWER || (row->code && row->code != 0xff))
+	row->base.n_head = 0;
+	if (!row->base.server || row->field != FIELD_ANSWER || (row->code && row->code != 0xff))
 		return;
 	row->login = false;
 	if (other)
@@ -278,54 +259,35 @@ static void take_body(struct followed *my, struct row *row, __u8 *byte, uint32_t
 
 	if (first)
 		begin_body(my, row, *byte);
-	if (!(first && row->field == FIELD_USER) && !keeps(row, *byte)) {
-		*byte = 0;
-		row->blanked = true;
-		row->end = pos + 1;
-	}
-	if (!--row->left)
+	if (!(first && row->field == FIELD_USER) && !keeps(row, *byte))
+		otr_blank_byte(&row->base, byte, pos);
+	if (!--row->base.left)
 		end_packet(my, row);
 }
 
 static void take_byte(struct followed *my, struct row *row, __u8 *byte, uint32_t pos)
 {
-	if (row->left) {
+	if (row->base.left) {
 		take_body(my, row, byte, pos);
 		return;
 	}
-	row->head[row->n_head++] = *byte;
-	if (row->n_head < HEAD)
+	row->head[row->base.n_head++] = *byte;
+	if (row->base.n_head < HEAD)
 		return;
-	row->left = u24(row->head);
+	row->base.left = u24(row->head);
 	row->field = FIELD_ALL;
 	row->at = UINT32_MAX;
-	if (!row->left)
-		row->n_head = 0;
-}
-
-/* Steps over bytes that were moved and not copied. */
-static void take_gap(struct followed *my, struct row *row, uint64_t n)
-{
-	if (!n)
-		return;
-	if (n > row->left) {
-		row->n_head = 0;
-		row->left = 0;
-		return;
-	}
-	row->left -= (uint32_t)n;
-	if (!row->left)
-		end_packet(my, row);
+	if (!row->base.left)
+		row->base.n_head = 0;
 }
 
 static void take_data(struct followed *my, struct row *row, struct otr_ev_data *ev)
 {
-	if (row->pos != (uint32_t)ev->pos)
-		row->n_head = 0, row->left = 0; /* bytes are missing */
-	for (uint32_t i = 0; i < ev->cap && row->conn; i++)
+	otr_blank_catch_up(&row->base, ev);
+	for (uint32_t i = 0; i < ev->cap && row->base.conn; i++)
 		take_byte(my, row, &ev->data[i], (uint32_t)ev->pos + i);
-	take_gap(my, row, ev->moved - ev->cap);
-	row->pos = (uint32_t)(ev->pos + ev->moved);
+	if (otr_blank_step_over(&row->base, ev))
+		end_packet(my, row);
 }
 
 /* Begins to follow a connection; `server`: the record is the server's. */
@@ -333,15 +295,6 @@ static struct row *follow(struct followed *my, const struct otr_ev_data *ev, boo
 {
 	new_row(my, ev, !ev->dir, !server);
 	return new_row(my, ev, ev->dir, server);
-}
-
-/* A run ends 8 bytes after its tail begins. */
-static void blank_tail(const struct row *row, struct otr_ev_run *run)
-{
-	uint32_t tail = (uint32_t)(run->pos + run->bytes - sizeof(run->tail));
-
-	if (row && row->blanked && (int32_t)(tail - row->end) < 0)
-		memset(run->tail, 0, sizeof(run->tail));
 }
 
 static void blank(void *state, struct otr_event *hdr)
@@ -352,7 +305,8 @@ static void blank(void *state, struct otr_event *hdr)
 	struct row *row;
 
 	if (hdr->kind == OTR_EV_RUN) {
-		blank_tail(row_of(my, hdr->conn, run->layer, run->dir), run);
+		row = row_of(my, hdr->conn, run->layer, run->dir);
+		otr_blank_tail(row ? &row->base : NULL, run);
 		return;
 	}
 	row = row_of(my, hdr->conn, ev->layer, ev->dir);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "agent/proto/blank.h"
+#include "agent/proto/blank_rows.h"
 #include "agent/proto/pgsql.h"
 #include "bpf/event.h"
 
@@ -25,27 +26,16 @@
 #define MESSAGE_MAX  (1u << 20)
 #define PASSWORD_MAX 65536u
 
-#define LOGINS 128 /* directions at once; then the oldest one is forgotten */
-
 /* One direction of a login. */
 struct login {
-	uint64_t conn; /* 0: free */
-	uint8_t layer;
-	uint8_t dir;
-	bool server;	/* the server sends in this direction */
-	bool over;	/* the login is over; late records of runs may follow */
-	bool blanked;	/* bytes up to `end` are blanked */
-	uint8_t n_head; /* how many bytes of a message's head are in `head` */
-	char head[9];	/* type, length, code */
-	uint32_t left;	/* bytes of the body that follow */
-	uint32_t pos;	/* the position of the next byte; the low half is enough */
-	uint32_t end;	/* the position behind the last blanked byte */
+	struct otr_blank_row base;
+	bool over;    /* the login is over; late records of runs may follow */
+	char head[9]; /* type, length, code */
 };
 
 /* Begins zeroed. */
 struct logins {
-	struct login rows[LOGINS];
-	uint32_t next; /* the row that is used again when all are taken */
+	struct login rows[OTR_BLANK_ROWS];
 };
 
 static uint32_t u32(const void *at)
@@ -86,33 +76,12 @@ static bool is_lone_secret(const struct otr_ev_data *ev)
 
 static struct login *row_of(struct logins *all, uint64_t conn, uint8_t layer, uint8_t dir)
 {
-	struct login *row = all->rows;
-
-	for (; conn && row < all->rows + LOGINS; row++)
-		if (row->conn == conn && row->layer == layer && row->dir == dir)
-			return row;
-	return NULL;
+	return otr_blank_find(all->rows, sizeof(all->rows[0]), conn, layer, dir);
 }
 
 static struct login *new_row(struct logins *all, const struct otr_ev_data *ev, uint8_t dir)
 {
-	struct login *row = row_of(all, ev->hdr.conn, ev->layer, dir);
-
-	if (!row)
-		row = &all->rows[all->next++ % LOGINS];
-	*row = (struct login){.conn = ev->hdr.conn,
-			      .layer = ev->layer,
-			      .dir = dir,
-			      .server = dir != ev->dir,
-			      .pos = (uint32_t)ev->pos};
-	return row;
-}
-
-static void forget(struct logins *all, uint64_t conn)
-{
-	for (int i = 0; i < LOGINS; i++)
-		if (all->rows[i].conn == conn)
-			all->rows[i].conn = 0;
+	return otr_blank_begin(all->rows, sizeof(all->rows[0]), ev, dir, dir != ev->dir);
 }
 
 static bool concerns(void *state, const struct otr_event *ev)
@@ -127,17 +96,8 @@ static bool concerns(void *state, const struct otr_event *ev)
 	if (ev->kind == OTR_EV_RUN)
 		return row_of(all, ev->conn, run->layer, run->dir);
 	if (ev->kind == OTR_EV_CONN_CLOSE)
-		forget(all, ev->conn);
+		otr_blank_forget(all->rows, sizeof(all->rows[0]), ev->conn);
 	return false;
-}
-
-/* A run ends 8 bytes after its tail begins. */
-static void blank_tail(const struct login *row, struct otr_ev_run *run)
-{
-	uint32_t tail = (uint32_t)(run->pos + run->bytes - sizeof(run->tail));
-
-	if (row->blanked && (int32_t)(tail - row->end) < 0)
-		memset(run->tail, 0, sizeof(run->tail));
 }
 
 static void blank_rest(struct logins *all, struct otr_ev_data *ev, uint32_t from)
@@ -145,18 +105,18 @@ static void blank_rest(struct logins *all, struct otr_ev_data *ev, uint32_t from
 	struct login *row = new_row(all, ev, ev->dir);
 
 	memset(ev->data + from, 0, ev->cap - from);
-	row->over = row->blanked = true;
-	row->end = (uint32_t)(ev->pos + ev->moved);
+	row->over = row->base.blanked = true;
+	row->base.end = (uint32_t)(ev->pos + ev->moved);
 }
 
 static uint8_t head_size(const struct login *row)
 {
-	return row->server && row->head[0] == 'R' ? AUTH_HEAD : HEAD;
+	return row->base.server && row->head[0] == 'R' ? AUTH_HEAD : HEAD;
 }
 
 static bool is_secret(const struct login *row)
 {
-	return row->server ? row->head[0] == 'R' || row->head[0] == 'K' : row->head[0] == 'p';
+	return row->base.server ? row->head[0] == 'R' || row->head[0] == 'K' : row->head[0] == 'p';
 }
 
 /* The head is whole: it says how much follows. */
@@ -167,55 +127,38 @@ static void begin_body(struct login *row)
 	if (len < in_head || len > MESSAGE_MAX)
 		row->over = true; /* this is not a login */
 	else
-		row->left = len - in_head;
+		row->base.left = len - in_head;
 }
 
 static void end_message(struct login *row)
 {
-	row->over |= row->server && row->head[0] == 'Z';
-	row->n_head = 0;
+	row->over |= row->base.server && row->head[0] == 'Z';
+	row->base.n_head = 0;
 }
 
 static void take_byte(struct login *row, __u8 *byte, uint32_t pos)
 {
-	if (row->left) {
-		if (is_secret(row)) {
-			*byte = 0;
-			row->blanked = true;
-			row->end = pos + 1;
-		}
-		row->left--;
+	if (row->base.left) {
+		if (is_secret(row))
+			otr_blank_byte(&row->base, byte, pos);
+		row->base.left--;
 	} else {
-		row->head[row->n_head++] = (char)*byte;
-		if (row->n_head < HEAD || row->n_head < head_size(row))
+		row->head[row->base.n_head++] = (char)*byte;
+		if (row->base.n_head < HEAD || row->base.n_head < head_size(row))
 			return;
 		begin_body(row);
 	}
-	if (!row->left)
+	if (!row->base.left)
 		end_message(row);
-}
-
-/* Steps over bytes that were moved and not copied. */
-static void take_gap(struct login *row, uint64_t n)
-{
-	if (n > row->left || (n && row->n_head && !row->left)) {
-		row->n_head = 0;
-		row->left = 0;
-	} else {
-		row->left -= (uint32_t)n;
-		if (n && !row->left)
-			end_message(row);
-	}
 }
 
 static void take_data(struct login *row, struct otr_ev_data *ev)
 {
-	if (row->pos != (uint32_t)ev->pos)
-		row->n_head = 0, row->left = 0; /* bytes are missing */
+	otr_blank_catch_up(&row->base, ev);
 	for (uint32_t i = 0; i < ev->cap && !row->over; i++)
 		take_byte(row, &ev->data[i], (uint32_t)ev->pos + i);
-	take_gap(row, ev->moved - ev->cap);
-	row->pos = (uint32_t)(ev->pos + ev->moved);
+	if (otr_blank_step_over(&row->base, ev))
+		end_message(row);
 }
 
 /* The messages of the client follow the StartupMessage; those of the server begin at once. */
@@ -227,14 +170,15 @@ static void begin(struct logins *all, struct otr_ev_data *ev)
 		return;
 	new_row(all, ev, !ev->dir);
 	client = new_row(all, ev, ev->dir);
-	client->n_head = HEAD;
-	client->left = u32(ev->data);
+	client->base.n_head = HEAD;
+	client->base.left = u32(ev->data);
 	take_data(client, ev);
 }
 
 static void end_login(struct logins *all, const struct login *server)
 {
-	struct login *client = row_of(all, server->conn, server->layer, !server->dir);
+	struct login *client =
+		row_of(all, server->base.conn, server->base.layer, !server->base.dir);
 
 	if (client)
 		client->over = true;
@@ -249,8 +193,7 @@ static void blank(void *state, struct otr_event *hdr)
 
 	if (hdr->kind == OTR_EV_RUN) {
 		row = row_of(all, hdr->conn, run->layer, run->dir);
-		if (row)
-			blank_tail(row, run);
+		otr_blank_tail(row ? &row->base : NULL, run);
 		return;
 	}
 	row = row_of(all, hdr->conn, ev->layer, ev->dir);
@@ -262,7 +205,7 @@ static void blank(void *state, struct otr_event *hdr)
 		take_data(row, ev);
 	else if (is_lone_secret(ev))
 		blank_rest(all, ev, ev->data[0] == 'p' ? HEAD : AUTH_HEAD);
-	if (row && row->server && row->over)
+	if (row && row->base.server && row->over)
 		end_login(all, row);
 }
 

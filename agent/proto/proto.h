@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
+#include "agent/proto/header_names.h"
 #include "agent/span/span.h"
 #include "bpf/event.h"
 
@@ -25,6 +26,7 @@ struct otr_blank_ops;
 struct otr_proto_memory;
 struct otr_side;
 struct otr_span_builder;
+struct otr_proto_settings;
 
 enum otr_parse {
 	OTR_PARSE_MSG,	  /* *msg is whole, or `partial`; *used > 0 bytes are spent */
@@ -102,6 +104,13 @@ enum otr_msg_kind {
 
 #define OTR_MSG_ATTRS 16
 
+/* A broker sends a message to a consumer unasked: that is a REQUEST that is `pushed`, or a ONEWAY
+ * where nothing confirms it. The RESPONSE that confirms it is `pushed`, too, and has its `stream`,
+ * which is not 0. Numbers of these and of requests may be the same.
+ *
+ * A RESPONSE with `since` answers all open requests with numbers from that one to `stream`; an END
+ * ends all of these, and what is pushed with them. */
+
 /* One message, in terms that all protocols share. Slices point into the parser's input
  * or its state, and live until the next call on the same state. The caller zeroes it
  * before each parse(), by otr_msg_clear() or whole. */
@@ -114,10 +123,12 @@ struct otr_msg {
 	bool partial;		    /* not copied to its end: some texts are cut or absent */
 	bool interim;		    /* RESPONSE: the final answer is to come (1xx) */
 	bool dropped;		    /* with SKIP: a request for which the state has no room */
+	bool pushed;		    /* the serving side sends it unasked: see below */
 	bool awaits;		    /* with MORE: the request that `in` answers was not read yet */
 	int32_t status;		    /* its status code; 0: it has none */
 	uint16_t skips;		    /* RESPONSE: requests behind its own that the server dropped */
 	uint64_t stream;	    /* pairs an answer with its request; 0: in order */
+	uint64_t since;		    /* the first number of a range that ends with `stream`; or 0 */
 	struct otr_slice op;	    /* "GET", "SELECT", "HGET" */
 	struct otr_slice target;    /* path, statement, key, topic */
 	struct otr_slice trace_ctx; /* traceparent, empty when absent */
@@ -160,7 +171,12 @@ struct otr_proto_ops {
 	 * find their requests whatever was lost (see OTR_END_STREAM). */
 	bool multiplexed;
 
-	size_t state_size;	  /* bytes of per-connection state, zeroed; may be 0 */
+	size_t state_size; /* bytes of per-connection state, zeroed; may be 0 */
+
+	/* Gives what the user set to a fresh `state`, which borrows it; NULL: it is not asked. Not
+	 * called where the defaults hold. */
+	void (*set_up)(void *state, const struct otr_proto_settings *settings);
+
 	enum otr_capture capture; /* how sources copy its connections */
 	uint32_t head_bytes;	  /* how many bytes they copy, per run or per call */
 	uint32_t answer_bytes;	  /* with CALLS: of answers, so many bytes of each run are copied,
@@ -222,6 +238,7 @@ struct otr_proto_settings {
 	 * the conventions. */
 	const char *http_methods;
 	char *const *redact; /* query keys whose values are hidden too, NULL ends; or NULL */
+	struct otr_header_names headers; /* of requests, that become attributes */
 };
 
 /* Every protocol that is parsed, strictest sniff first; NULL ends it. */

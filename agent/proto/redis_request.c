@@ -26,11 +26,6 @@ static void put(struct otr_redis_request *rq, const char *bytes, size_t n)
 	rq->text_len += (uint16_t)n;
 }
 
-static bool is_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 static void put_byte(struct otr_redis_request *rq, char c)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -123,7 +118,7 @@ static bool is_key(const struct otr_redis_request *rq, uint32_t i)
 static bool is_identifier(struct otr_slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (!is_word(s.data[i]) && s.data[i] != '_')
+		if (!otr_is_alnum(s.data[i]) && s.data[i] != '_')
 			return false;
 	return s.len && s.len < OTR_REDIS_PROC;
 }

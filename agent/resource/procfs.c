@@ -6,7 +6,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,33 +32,25 @@ void otr_procfs_each(bool (*fn)(void *arg, uint32_t pid), void *arg)
 
 #define ENVIRON_BYTES (256u << 10) /* of an environment; the rest is not read */
 
-/* `entry_is`: strcmp() or fnmatch() in the same words, 0 if it is. */
-static bool env_any(uint32_t pid, const char *what,
-		    int (*entry_is)(const char *what, const char *entry))
+size_t otr_procfs_environ(uint32_t pid, char **out)
 {
 	char *text = malloc(ENVIRON_BYTES);
 	ssize_t len = text ? otr_foreign_proc(pid, "environ", text, ENVIRON_BYTES) : 0;
-	bool has = false;
 
-	for (ssize_t at = 0; at < len && !has; at += (ssize_t)strlen(text + at) + 1)
-		has = !entry_is(what, text + at);
-	free(text);
-	return has;
-}
-
-static int fits(const char *pattern, const char *entry)
-{
-	return fnmatch(pattern, entry, 0);
+	*out = text;
+	return len > 0 ? (size_t)len : 0;
 }
 
 bool otr_procfs_env_has(uint32_t pid, const char *entry)
 {
-	return env_any(pid, entry, strcmp);
-}
+	char *text;
+	size_t len = otr_procfs_environ(pid, &text);
+	bool has = false;
 
-bool otr_procfs_env_fits(uint32_t pid, const char *pattern)
-{
-	return env_any(pid, pattern, fits);
+	for (size_t at = 0; at < len && !has; at += strlen(text + at) + 1)
+		has = !strcmp(text + at, entry);
+	free(text);
+	return has;
 }
 
 bool otr_procfs_uid(uint32_t pid, uint32_t *uid)

@@ -33,8 +33,9 @@ size_t otr_procfs_args(uint32_t pid, char *out, size_t size);
 /* Does the environment with which the process was executed hold `entry`, "NAME=VALUE"? */
 bool otr_procfs_env_has(uint32_t pid, const char *entry);
 
-/* The same for an entry that the pattern fits (fnmatch(3)). */
-bool otr_procfs_env_fits(uint32_t pid, const char *pattern);
+/* Gives all entries of it, each ended by a NUL, to be freed with free(). Returns their bytes; 0: it
+ * is empty or may not be read. */
+size_t otr_procfs_environ(uint32_t pid, char **out);
 
 /* Gives the effective uid of the process. Returns false if it has ended. */
 bool otr_procfs_uid(uint32_t pid, uint32_t *uid);

@@ -36,7 +36,7 @@ static bool asks_by_same_host(const struct otr_exchange *ex, const struct otr_ex
 static void set_parent(struct otr_exchange *ex, struct otr_exchange *parent, uint8_t evidence)
 {
 	/* If the parent becomes no span, its parent takes its place. */
-	bool shown = !otr_is_server(parent) || otr_server_shown(parent->proto);
+	bool shown = otr_end_shown(parent);
 
 	leave_parent(ex);
 	memcpy(ex->parent_id, shown ? parent->span_id : parent->parent_id, sizeof(ex->parent_id));

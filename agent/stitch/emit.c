@@ -50,7 +50,7 @@ static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 
 	if (!broken || ex->cut || st->sb.span.failed || otr_exchange_after_loss(st, ex))
 		return;
-	if (otr_is_server(ex) && ex->error)
+	if (otr_is_server(ex) && !ex->pushed && ex->error)
 		type = OTR_SLICE("client_disconnect");
 	otr_sb_error(&st->sb, type);
 }
@@ -145,6 +145,19 @@ static void set_trace_state(struct otr_stitch *st, const struct otr_exchange *ex
 		otr_sb_trace_state(&st->sb, state);
 }
 
+/* A consumer's span has a link to the context in which its message was made, also where that is
+ * its parent: semantic conventions of messaging, "Consumer spans". */
+static void link_to_producer(struct otr_stitch *st, const struct otr_exchange *ex)
+{
+	struct otr_link link = {0}; /* no candidate for the parent */
+
+	if (!ex->pushed || !ex->has_header)
+		return;
+	memcpy(link.trace_id, ex->header.trace_id, sizeof(link.trace_id));
+	memcpy(link.span_id, ex->header.span_id, sizeof(link.span_id));
+	otr_sb_link(&st->sb, &link);
+}
+
 static void set_ids(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_span *sp = &st->sb.span;
@@ -156,6 +169,7 @@ static void set_ids(struct otr_stitch *st, const struct otr_exchange *ex)
 	sp->evidence = ex->evidence;
 	sp->parent_remote = ex->remote;
 	set_trace_state(st, ex);
+	link_to_producer(st, ex);
 	for (uint8_t i = 0; i < ex->n_links; i++)
 		otr_sb_link(&st->sb, &ex->links[i]);
 }
@@ -232,6 +246,13 @@ static void count(struct otr_stitch *st, const struct otr_exchange *ex)
 		stats->roots++;
 }
 
+static enum otr_span_kind kind_of(const struct otr_exchange *ex)
+{
+	if (ex->pushed)
+		return OTR_SPAN_CONSUMER;
+	return otr_is_server(ex) ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
+}
+
 static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	struct otr_side side = {
@@ -247,11 +268,11 @@ static int describe(struct otr_stitch *st, const struct otr_exchange *ex)
 		.resource = ex->resource,
 		.service = ex->resource ? ex->resource->service : OTR_SLICE_NONE,
 		.same_host = ex->same_host,
-		.role = otr_is_server(ex) ? OTR_ROLE_SERVER : OTR_ROLE_CLIENT,
+		.role = otr_is_server(ex) && !ex->pushed ? OTR_ROLE_SERVER : OTR_ROLE_CLIENT,
 	};
 
 	otr_sb_reset(&st->sb);
-	st->sb.span.kind = otr_is_server(ex) ? OTR_SPAN_SERVER : OTR_SPAN_CLIENT;
+	st->sb.span.kind = kind_of(ex);
 	st->sb.span.scope = ex->proto->scope;
 	st->sb.span.resource = ex->resource;
 	return ex->proto->describe(&side, ex->req, ex->rsp, &st->sb);
@@ -282,7 +303,7 @@ static bool is_span(const struct otr_stitch *st, const struct otr_exchange *ex)
 {
 	if (ex == st->run.ex)
 		return ex->n_kids || st->run.emitted;
-	return !otr_is_server(ex) || otr_server_shown(ex->proto);
+	return otr_end_shown(ex);
 }
 
 void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)

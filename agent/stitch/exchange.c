@@ -9,9 +9,9 @@
 #define NEAR_NS \
 	(10 * 1000000000ull) /* five periods of the governor, each of which may have a pause */
 
-bool otr_server_shown(const struct otr_proto_ops *proto)
+bool otr_end_shown(const struct otr_exchange *ex)
 {
-	return !proto->client_only;
+	return !otr_is_server(ex) || ex->pushed || !ex->proto->client_only;
 }
 
 struct otr_stitch_strand *otr_stitch_strand_find(const struct otr_stitch *st, uint32_t tgid,

@@ -78,6 +78,9 @@ struct otr_wire {
 	struct otr_exchange *streaming;	 /* likewise: answers that end with their OTR_MSG_END */
 	/* By layer and direction: the exchange whose message has begun and not ended. */
 	struct otr_exchange *now[OTR_LAYER_MAX][2];
+	/* Likewise: the run of the latest request, also of one that is freed, as its low 32 bits and
+	 * 1; 0: none. Kept where requests are multiplexed. */
+	uint64_t last_run[OTR_LAYER_MAX][2];
 	bool closed;
 	bool indexed;	 /* it is in by_isn or in by_ends */
 	bool names_peer; /* it is in by_peer */
@@ -172,8 +175,9 @@ struct otr_exchange {
 	bool has_header;     /* `header` was read */
 	bool same_host;	     /* see struct otr_side */
 	bool partial;	     /* the head of its request was not seen whole */
-	bool shares_wire;    /* others of its wire were open at the same time */
+	bool shares_wire;    /* others of its wire were open at the same time, or came in its run */
 	bool ends;	     /* its OTR_MSG_END came */
+	bool pushed;	     /* a message that a broker sent unasked; this is the consumer's end */
 	uint16_t reported_s; /* the age at which it was reported as open, last */
 	int error;	     /* errno that ended it, or 0 */
 
@@ -251,6 +255,7 @@ static inline bool otr_is_emitted(const struct otr_exchange *ex)
 	return ex->life == OTR_LIFE_EMITTED;
 }
 
+/* Did its process receive the request? So did the consumer of a message that was pushed. */
 static inline bool otr_is_server(const struct otr_exchange *ex)
 {
 	return ex->ref.dir == OTR_DIR_IN;
@@ -291,7 +296,7 @@ bool otr_exchange_paused(const struct otr_stitch *st, const struct otr_exchange 
 /* Does `ex` lack an end or an answer that may be among records that were lost? */
 bool otr_exchange_after_loss(const struct otr_stitch *st, const struct otr_exchange *ex);
 
-/* Does a server's end of `proto` become a span? That of a database does not. */
-bool otr_server_shown(const struct otr_proto_ops *proto);
+/* Does this end become a span? The server's end of a database does not. */
+bool otr_end_shown(const struct otr_exchange *ex);
 
 #endif /* OTR_EXCHANGE_H */

@@ -201,8 +201,13 @@ void otr_parent_find(struct otr_stitch *st, struct otr_exchange *ex, const struc
 	if (ex->has_header) {
 		otr_trace_take_id(ex->trace, ex->header.trace_id, ex->header.flags);
 		find_by_header(st, ex);
-		otr_named_add(st, ex);
 	}
+	/* The header of a message that is pushed may have come to its producer with a request, and
+	 * goes to each consumer: it does not tell which exchange is the other end. */
+	if (ex->pushed)
+		return;
+	if (ex->has_header)
+		otr_named_add(st, ex);
 	if (!mate)
 		mate = otr_named_mate(st, ex);
 	if (mate)

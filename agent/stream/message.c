@@ -88,6 +88,8 @@ static void count_message(struct otr_flow *fl, enum otr_dir dir, const struct ot
 	if (msg->kind == OTR_MSG_END)
 		return;
 	fl->messages++;
+	if (msg->pushed)
+		return; /* it tells nothing of who asks, and answers no request */
 	if (msg->kind == OTR_MSG_RESPONSE)
 		learn_asker(fl, !dir, false);
 	else
@@ -124,6 +126,7 @@ static void stop_pairing(struct otr_flow *fl, uint64_t time_ns)
 void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct otr_msg *msg)
 {
 	const struct otr_ev_conn *facts = otr_conn_facts(fl->conn);
+	bool asks = msg->kind != OTR_MSG_RESPONSE && !msg->pushed;
 	struct otr_side side = {
 		.ref = ref_of(fl, ds, ds->begin.pos),
 		.conn = facts,
@@ -134,10 +137,9 @@ void otr_dir_state_emit(struct otr_flow *fl, struct otr_dir_state *ds, struct ot
 		.proto = fl->proto,
 	};
 
-	if (fl->may_hide_requests && msg->kind != OTR_MSG_RESPONSE)
+	if (fl->may_hide_requests && asks)
 		stop_pairing(fl, side.start_ns);
-	if (fl->after_loss && otr_flow_pairs_in_turn(fl) && msg->kind != OTR_MSG_RESPONSE &&
-	    ds->begin.first)
+	if (fl->after_loss && otr_flow_pairs_in_turn(fl) && asks && ds->begin.first)
 		otr_flow_set_after_loss(fl, false, side.start_ns);
 	count_message(fl, otr_dir_state_dir(ds), msg);
 	side.role = (enum otr_role)facts->role;

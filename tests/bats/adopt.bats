@@ -20,7 +20,7 @@ proxy() {
 	up "$front"
 	until_true 10 test -s "$dir/pid"
 	main=$(cat "$dir/pid")
-	pids+=("$main")
+	own "$main"
 }
 proxy_conf() { # on, off: a daemon?
 	front=$(free_port)
@@ -171,7 +171,7 @@ hold_open() {
 	up "$front"
 	until_true 10 test -s "$dir/pid"
 	main=$(cat "$dir/pid")
-	pids+=("$main")
+	own "$main"
 	get /alone
 	for turn in 1 2; do
 		attach --cpu-budget 0 ":$front"

@@ -207,6 +207,34 @@ runpy.run_path('$dir/$mine', run_name='__main__')" "$mine"
 		'len({s.resource["service.instance.id"] for s in V}) == 2'
 }
 
+@test "more than 64 rules are refused, with what is right" {
+	many=()
+	for i in {1..65}; do many+=(--rule "port=$i"); done
+	run "$OTRACE" agent "${many[@]}"
+	echo "$output"
+	[ "$status" -eq 2 ]
+	[ "${lines[0]}" = 'otrace agent: --rule: the list is too long' ]
+	[[ ${lines[1]} == *'right: 64 items at most' ]]
+}
+
+@test "rules that select nothing: the agent says that all who listen are traced" {
+	serve "$port"
+	cat >"$dir/alone" <<-S
+		for rule in service=shop service=shop,mode=trace; do
+			log=$dir/log.\$rule
+			'$OTRACE' agent --rule "port=$port,\$rule" --rule sample=50% \
+				--export file:$dir/spans 2>>\$log & agent=\$!
+			until grep -q "watching" \$log; do sleep 0.05; done
+			kill -TERM \$agent; wait \$agent
+		done
+	S
+	timeout -s KILL 60 unshare --pid --kill-child --fork --mount-proc bash "$dir/alone" 3>&-
+	head "$dir"/log.*
+	said='no rule selects a process, so all that listen on a port are traced; .*mode=trace'
+	grep -q "$said" "$dir/log.service=shop"
+	[ "$(grep -c 'no rule selects' "$dir/log.service=shop,mode=trace")" -eq 0 ]
+}
+
 @test "a wrong rule is refused with what was read and what is right" {
 	for bad in port=x port=99999 mode=on colour=red exe; do
 		run "$OTRACE" agent --rule "$bad"

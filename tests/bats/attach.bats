@@ -224,7 +224,7 @@ ask() { curl -s -m 10 "127.0.0.1:$port$1" >/dev/null; }
 	P
 	bg foreign $PY "$dir/foreign.py" "$other"
 	up "$other"
-	pids+=("$(pgrep -P "$pid")")
+	own "$(pgrep -P "$pid")"
 	for _ in 1 2 3; do curl -s "127.0.0.1:$other/foreign"; done
 	ask /mine
 	detach

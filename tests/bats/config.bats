@@ -143,7 +143,7 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	rm "$file"
 	head -c 300000 /dev/zero | tr '\0' '#' >"$file"
 	run "$OTRACE" config check "$file"
-	[[ $output == *"longer than 262144 bytes"* ]]
+	[[ $output == *"longer than 262144 bytes"*"right: fewer items"* ]]
 }
 
 @test "the example is right as it is, and with every key in force" {
@@ -258,6 +258,28 @@ ask() { curl -s -m 10 "127.0.0.1:$1$2" >/dev/null; }
 	ask "$port" /kept/too
 	stop
 	spans '{s.name for s in S} == {"GET /kept", "GET /kept/too"}'
+}
+
+@test "SIGHUP: the default file may be missing at the start, but not once it was read" {
+	serve "$port"
+	mkdir -p "$dir/etc/otrace"
+	bg tracer unshare -m sh -c "mount --bind '$dir/etc' /etc &&
+		exec env -u OTRACE_CONFIG '$OTRACE' agent --rule port=$port --export 'file:$dir/spans'"
+	tracer=$pid
+	until_true 30 grep -q 'watching' "$dir/tracer.err"
+	file=$dir/etc/otrace/otrace.yaml
+	reload 'read again: nothing changed'
+	printf 'ignore: [GET /ig*]\n' >"$file"
+	reload 'read again: ignore changed'
+	for i in 1 2; do # the error does not make it forget that there was a file
+		rm -f "$file"
+		kill -HUP "$tracer"
+		until_true 30 sh -c "[ \$(grep -c 'before holds: /etc/otrace/otrace.yaml: No such file' '$dir/tracer.err') -eq $i ]"
+		ask "$port" /ignored
+	done
+	ask "$port" /kept
+	stop
+	spans '[s.name for s in S] == ["GET /kept"]'
 }
 
 @test "SIGHUP: sample, keep, ignore and log_level hold at once; export needs a restart" {

@@ -117,6 +117,60 @@ with() {
 	[ "$(grep -c 'privileged: false' "$set")" -eq 1 ]
 }
 
+# Lists of packages, one a line. What build-essential holds is in no Build-Depends.
+of_setup() {
+	(eval "$(sed -n '/^build="/,/"$/p' scripts/setup.sh)" && printf '%s\n' $build) |
+		sed 's/=.*//' | grep -vxE 'gcc|libc6-dev|make' | sort
+}
+of_control() { # KEY
+	sed -n "/^$1:/,/^[^ ]*:/{s/^$1://; /^[^ ]/d; p}" deploy/debian/control | tr ',' '\n' |
+		sed 's/(.*)//; s/ //g; /^$/d; /^debhelper-compat$/d' | sort
+}
+of_image() {
+	sed -n '/--no-install-recommends/,/rm -rf/p' deploy/container/Containerfile | sed '1d; $d' |
+		tr ' ' '\n' | grep -x '[a-z].*' | grep -vx ca-certificates | sort
+}
+of_library() { # SONAME
+	dpkg -S "*/$(gcc -print-multiarch)/$1" | sed 's/:.*//' | sort -u
+}
+of_binary() {
+	readelf -d build/otrace | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
+		while read -r name; do of_library "$name"; done | grep -vx libc6 | sort
+}
+
+@test "setup.sh, the package and the image name the packages that the binary is built of and needs" {
+	for file in $(make -pn 2>/dev/null | sed -n 's/^PKGS := //p'); do of_library "pkgconfig/$file.pc"; done |
+		sort >"$dir/of_makefile"
+	[ "$(wc -l <"$dir/of_makefile")" -ge 9 ]
+	of_setup >"$dir/of_setup"
+	of_control Build-Depends | diff - "$dir/of_setup"
+	[ -z "$(comm -23 "$dir/of_makefile" "$dir/of_setup")" ]
+	of_binary >"$dir/of_binary"
+	[ "$(wc -l <"$dir/of_binary")" -ge 9 ]
+	of_image | diff - "$dir/of_binary"
+	name=$(sed -n 's/^#define LIBRARY "\(.*\)"$/\1/p' agent/source/pcap.c)
+	[ "$(sed -n 's/^Suggests: //p' deploy/debian/control)" = "$(of_library "$name")" ]
+}
+
+@test "the package and the image are of the version that the agent says" {
+	version=$("$OTRACE" --version | sed -n '1s/^otrace //p')
+	[ "$(sed -n '1s/^otrace (\(.*\)) .*/\1/p' deploy/debian/changelog)" = "$version" ]
+	for file in deploy/container/Containerfile deploy/kubernetes/{daemonset,kustomization}.yaml docs/KUBERNETES.md; do
+		grep -oP '(otrace:|newTag: "|version=")\K[0-9][^" ]*' "$file" | sort -u >"$dir/named"
+		diff "$dir/named" - <<<"$version"
+	done
+}
+
+@test "the package and the docs name all protocols that the agent reads" {
+	grep -rhoP '^\t\.title = "\K[^"]+' agent/proto/*.c >"$dir/titles"
+	[ "$(wc -l <"$dir/titles")" -ge 7 ]
+	for file in deploy/debian/control docs/USING.md; do
+		while read -r title; do
+			grep -qF "$title" "$file" || { echo "$file does not name $title"; return 1; }
+		done <"$dir/titles"
+	done
+}
+
 @test "the package is clean by lintian, and what it unpacks runs" {
 	scripts/deb.sh >"$dir/log" 2>&1 || { cat "$dir/log"; return 1; }
 	deb=$(echo "$ROOT"/build/deb/otrace_*.deb)

@@ -81,7 +81,7 @@ in_a_namespace() {
 	local first=$pid sleeper
 	until_true 10 pgrep -P "$first"
 	sleeper=$(pgrep -P "$first")
-	pids+=("$sleeper")
+	own "$sleeper"
 	[ -n "$(folders "$first")" ]
 	kill -9 "$first"
 	ended "$first" # its folder stays, until any session begins: that of another test may do so now

@@ -103,7 +103,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 
 @test "5: a slow backend slows no request and does not delay the end" {
 	$PY tests/backends/otlp_mock.py "$dir" slow:30 3>&- &
-	pids+=($!)
+	own $!
 	until_true 30 test -s "$dir/port"
 	port=$(free_port)
 	http "$port"
@@ -123,7 +123,7 @@ is_message() { # COMMAND: one line that is enough alone, then hints of at most t
 
 @test "a backend that answers gets every span" {
 	$PY tests/backends/otlp_mock.py "$dir" ok 3>&- &
-	pids+=($!)
+	own $!
 	until_true 30 test -s "$dir/port"
 	port=$(free_port)
 	http "$port"

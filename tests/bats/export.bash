@@ -2,6 +2,11 @@
 # export.bash - what tests of exporters share: servers that answer as they are told, the driver that
 # pushes spans through a queue (tests/backends/export_driver.c), real backends on free ports.
 
+# shellcheck source=tests/bats/own.bash
+source tests/bats/own.bash
+# shellcheck source=scripts/services.sh
+source scripts/services.sh
+
 setup_file() {
 	export CACHE=${OTRACE_CACHE:-${HOME:-/var}/.cache/otrace}
 	make -s export-driver >&2
@@ -16,14 +21,14 @@ setup() {
 }
 
 teardown() {
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+	end_own
 	rm -rf "$dir"
 }
 
 start_mock() { # SCHEME SERVER PLAN..: starts the server, sets $url
 	rm -f "$dir"/port "$dir"/requests "$dir"/*.body
 	/usr/bin/python3 "$here/$2" "$dir" "${@:3}" 3>&- &
-	pids+=($!)
+	own $!
 	for _ in $(seq 600); do [ -s "$dir/port" ] && break; sleep 0.05; done
 	url=$1://127.0.0.1:$(cat "$dir/port")
 }
@@ -78,10 +83,7 @@ witness() { # FILE..: what the witness prints, in $output
 	[ "$status" -eq 0 ]
 }
 
-free_port() {
-	python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
+free_port() { svc_port; }
 
 backend() { # NAME: gets it into $CACHE, or skips the test
 	# These take minutes of CPU to build, so not every run does: see `make backends`.
@@ -111,7 +113,7 @@ collector() { # starts it; its ports are in $OTELCOL_*, what it takes in $dir/tr
 	OTELCOL_HTTP=$(free_port) OTELCOL_GRPC=$(free_port)
 	OTELCOL_TLS=$(free_port) OTELCOL_ZIPKIN=$(free_port)
 	"$CACHE/otelcol" --config $here/conf/otelcol.yaml >"$dir/log" 2>&1 3>&- &
-	pids+=($!)
+	own $!
 	answers "$OTELCOL_HTTP" "$OTELCOL_GRPC" "$OTELCOL_TLS" "$OTELCOL_ZIPKIN"
 }
 
@@ -121,7 +123,7 @@ jaeger() { # starts it; its ports are in $JAEGER_*
 	JAEGER_HTTP=$(free_port) JAEGER_GRPC=$(free_port) JAEGER_ZIPKIN=$(free_port)
 	JAEGER_QUERY=$(free_port) JAEGER_QUERY_GRPC=$(free_port)
 	"$CACHE/jaeger" --config $here/conf/jaeger.yaml >"$dir/log" 2>&1 3>&- &
-	pids+=($!)
+	own $!
 	answers "$JAEGER_HTTP" "$JAEGER_GRPC" "$JAEGER_ZIPKIN" "$JAEGER_QUERY"
 }
 
@@ -133,7 +135,7 @@ zipkin() { # starts it; its port is in $ZIPKIN
 	java -Xms32m -Xmx256m -jar "$CACHE/zipkin.jar" "--armeria.ports[0].ip=127.0.0.1" \
 		"--armeria.ports[0].port=$ZIPKIN" "--armeria.ports[0].protocols[0]=HTTP" \
 		>"$dir/log" 2>&1 3>&- &
-	pids+=($!)
+	own $!
 	for _ in $(seq 1200); do
 		curl -sf -o "$dir/probe" -m 2 "http://127.0.0.1:$ZIPKIN/health" && return
 		sleep 0.1

@@ -54,7 +54,7 @@ still_there() { # FILE of `held`: how many of them the kernel still has
 	wait "$pid" || true
 	[ "$(curl -s "127.0.0.1:$port/after")" = "hello /after" ]
 	child=$(ss -Hltnp "sport = :$port" | sed 's/.*pid=\([0-9]*\),.*/\1/')
-	pids+=("$child")
+	own "$child"
 	until_true 30 none_there
 	[ ! -s "$dir/run.out" ]
 }

@@ -8,6 +8,8 @@
 
 # shellcheck source=scripts/services.sh
 source scripts/services.sh
+# shellcheck source=tests/bats/own.bash
+source tests/bats/own.bash
 
 bats_require_minimum_version 1.5.0
 
@@ -56,12 +58,7 @@ pg_teardown_file() {
 }
 
 live_teardown() {
-	local pid
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-	for pid in "${pids[@]}"; do
-		for _ in $(seq 200); do kill -0 "$pid" 2>/dev/null || continue 2; sleep 0.05; done
-		kill -9 "$pid" 2>/dev/null || true
-	done
+	end_own
 	rm -rf "$dir"
 }
 
@@ -71,7 +68,7 @@ bg() { # NAME CMD..: in the background, its streams in $dir/NAME.{out,err}; pid 
 	rm -f "$dir/$name.out" "$dir/$name.err" # the output of the process of that name before
 	"$@" >"$dir/$name.out" 2>"$dir/$name.err" </dev/null 3>&- &
 	pid=$!
-	pids+=("$pid")
+	own "$pid"
 }
 
 free_port() { svc_port; }

@@ -235,6 +235,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 		done
 		curl -s --http1.1 --cacert $dir/cert.pem https://localhost:$front/outer
 		curl -s --http1.1 --cacert $dir/cert.pem -o $dir/got https://localhost:$front/files/big
+		sleep 0.1
 		kill \$nginx \$app
 	S
 	traced bash "$dir/all"
@@ -257,6 +258,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null && break; sleep 0.05; done
 		done
 		seq 40 | xargs -P 20 -I{} curl -s --http1.1 --cacert $dir/cert.pem https://localhost:$front/n{}
+		sleep 0.1
 		kill \$nginx \$app
 	S
 	room_for_all
@@ -306,7 +308,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 	local dsn
 	svc_init
 	svc_postgres 3>&-
-	pids+=("$PG_PID")
+	own "$PG_PID"
 	install -o postgres -g postgres -m 600 "$dir/key.pem" "$SVC/pg/data/server.key"
 	install -o postgres -g postgres -m 600 "$dir/cert.pem" "$SVC/pg/data/server.crt"
 	psql -q "$DSN" -c 'alter system set ssl = on' -c 'select pg_reload_conf()' >/dev/null

@@ -221,12 +221,86 @@ static void not_mysql(void **state)
 	assert_memory_equal(left, bytes, sizeof(bytes));
 }
 
+/* More connections than there are rows log in and close. */
+static void short_connections(struct otr_blanks *blanks, enum otr_dir dir, const char *data,
+			      uint32_t len)
+{
+	union slot s;
+
+	for (uint64_t conn = 1000; conn < 1200; conn++) {
+		make(&s, dir, 0, data, len);
+		s.data.hdr.conn = conn;
+		give(blanks, &s);
+		memset(&s, 0, sizeof(s));
+		s.data.hdr.kind = OTR_EV_CONN_CLOSE;
+		s.data.hdr.conn = conn;
+		give(blanks, &s);
+	}
+}
+
+/* The rows of closed connections are used again before that of a login that goes on. */
+static void short_connections_of_postgres(void **state)
+{
+	OTR_AUTO(otr_blanks_free) struct otr_blanks *blanks = begin();
+	const uint32_t at = sizeof(startup), n = sizeof(password) - 1, m = sizeof(server) - 1;
+	char left[256];
+
+	(void)state;
+	in_pieces(blanks, OTR_DIR_OUT, 0, startup, at, at, left);
+	short_connections(blanks, OTR_DIR_OUT, startup, at);
+	in_pieces(blanks, OTR_DIR_OUT, at, password, n, 4, left);
+	assert_memory_equal(left, "p\0\0\0\x0d\0\0\0\0\0\0\0\0\0\0", n);
+	in_pieces(blanks, OTR_DIR_IN, 0, server, m, 4, left);
+	assert_false(has(left, m, "SALT") || has(left, m, "SECR"));
+}
+
+static void short_connections_of_mysql(void **state)
+{
+	static const char greeting[] = GREETING, login[] = LOGIN;
+	OTR_AUTO(otr_blanks_free) struct otr_blanks *blanks = begin();
+	const uint32_t n = sizeof(greeting) - 1, m = sizeof(login) - 1;
+	char left[512];
+
+	(void)state;
+	in_pieces(blanks, OTR_DIR_IN, 0, greeting, n, n, left);
+	short_connections(blanks, OTR_DIR_IN, greeting, n);
+	in_pieces(blanks, OTR_DIR_OUT, 0, login, m, 4, left);
+	assert_false(has(left, m, "SECR"));
+	assert_true(has(left, m, "joe") && has(left, m, "shop"));
+}
+
+/* Where all connections stay open, the oldest row is used again, not the newest. */
+static void too_many_connections(void **state)
+{
+	OTR_AUTO(otr_blanks_free) struct otr_blanks *blanks = begin();
+	const uint32_t at = sizeof(startup), n = sizeof(password) - 1;
+	union slot s;
+
+	(void)state;
+	for (uint64_t conn = 1000; conn < 1200; conn++) {
+		make(&s, OTR_DIR_OUT, 0, startup, at);
+		s.data.hdr.conn = conn;
+		give(blanks, &s);
+	}
+	for (uint64_t conn = 1137; conn < 1200; conn++) {
+		make(&s, OTR_DIR_OUT, at, password, n - 1);
+		s.data.hdr.conn = conn;
+		give(blanks, &s);
+		assert_false(has(s.bytes, sizeof(s), "SECRET"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mysql_cuts),	 cmocka_unit_test(not_mysql),
-		cmocka_unit_test(every_cut),	 cmocka_unit_test(a_beginning_not_seen),
+		cmocka_unit_test(mysql_cuts),
+		cmocka_unit_test(not_mysql),
+		cmocka_unit_test(every_cut),
+		cmocka_unit_test(a_beginning_not_seen),
 		cmocka_unit_test(tails_of_runs),
+		cmocka_unit_test(short_connections_of_postgres),
+		cmocka_unit_test(short_connections_of_mysql),
+		cmocka_unit_test(too_many_connections),
 	};
 
 	return cmocka_run_group_tests_name("blank", tests, NULL, NULL);

@@ -212,6 +212,18 @@ static void has_limits(void **state)
 	sprintf(text + len, "]");
 	assert_int_equal(yaml(b, text), -EINVAL);
 	assert_non_null(strstr(b->err.text, "the list is too long"));
+	for (int n = 64; n <= 65; n++) { /* the limit of rules is one of their option */
+		len = (size_t)sprintf(text, "rules:\n");
+		for (int i = 0; i < n; i++)
+			len += (size_t)sprintf(text + len, "  - port=%d\n", i + 1);
+		otr_options_fini(&b->opts);
+		bind(b);
+		assert_int_equal(yaml(b, text), n == 64 ? 0 : -EINVAL);
+	}
+	assert_memory_equal(b->err.text, "f:66:5: rules: the list is too long\n", 36);
+	assert_non_null(strstr(b->err.text, "right: 64 items at most"));
+	otr_options_fini(&b->opts);
+	bind(b);
 	len = (size_t)sprintf(text, "rules: [{exe: ");
 	memset(text + len, 'x', 5000);
 	sprintf(text + len + 5000, "}]");

@@ -46,7 +46,7 @@ static bool fits(const char *rule)
 	const struct otr_candidate who = candidate();
 
 	parse(rule, NULL);
-	return otr_rules_judge(&rules, &who) == OTR_VERDICT_TRACE;
+	return otr_rules_judge(&rules, &who).is == OTR_VERDICT_TRACE;
 }
 
 static void fits_containers(void **state)
@@ -63,9 +63,9 @@ static void fits_containers(void **state)
 	assert_false(fits("container="));
 	strcpy(who.cgroup, "/system.slice/nginx.service");
 	parse("container=", NULL);
-	assert_int_equal(otr_rules_judge(&rules, &who), OTR_VERDICT_TRACE);
+	assert_int_equal(otr_rules_judge(&rules, &who).is, OTR_VERDICT_TRACE);
 	parse("container=*", NULL);
-	assert_int_equal(otr_rules_judge(&rules, &who), OTR_VERDICT_NONE);
+	assert_int_equal(otr_rules_judge(&rules, &who).is, OTR_VERDICT_NONE);
 }
 
 static void fits_users(void **state)
@@ -112,7 +112,7 @@ static void decodes_commas(void **state)
 	(void)state;
 	strcpy(who.cmd, "app a,b");
 	parse("cmd=app a%2cb", NULL);
-	assert_int_equal(otr_rules_judge(&rules, &who), OTR_VERDICT_TRACE);
+	assert_int_equal(otr_rules_judge(&rules, &who).is, OTR_VERDICT_TRACE);
 }
 
 static void names_services(void **state)
@@ -121,14 +121,58 @@ static void names_services(void **state)
 
 	(void)state;
 	parse("port=3000,service=shop", "cmd=*app.py*,sample=5%");
-	assert_string_equal(otr_rules_service(&rules, &who), "shop");
-	assert_string_equal(otr_rules_sample(&rules, &who), "5%");
+	assert_string_equal(otr_rules_judge(&rules, &who).service, "shop");
+	assert_string_equal(otr_rules_judge(&rules, &who).sample, "5%");
 	/* Neither selects: processes that listen are traced as without rules. */
 	assert_false(rules.names_wanted);
+	assert_true(otr_rules_select_none(&rules));
+	parse("port=3000,service=shop", "port=3001,mode=off");
+	assert_false(otr_rules_select_none(&rules));
+	parse("port=3000,service=shop,mode=trace", "sample=5%");
+	assert_false(otr_rules_select_none(&rules));
 	parse("port=3000,service=shop", "port=3000,service=store");
-	assert_string_equal(otr_rules_service(&rules, &who), "store");
+	assert_string_equal(otr_rules_judge(&rules, &who).service, "store");
 	parse("port=3001,service=shop", NULL);
-	assert_null(otr_rules_service(&rules, &who));
+	assert_null(otr_rules_judge(&rules, &who).service);
+}
+
+/* How many times this process has read. */
+static unsigned long reads(void)
+{
+	FILE *f = fopen("/proc/self/io", "re");
+	unsigned long n = 0;
+	char line[128];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) && sscanf(line, "syscr: %lu", &n) != 1)
+		;
+	fclose(f);
+	return n;
+}
+
+static unsigned long reads_to_judge(size_t n)
+{
+	static char rule[64], *texts[OTR_RULES_MAX + 1];
+	const struct otr_candidate who = candidate();
+	struct otr_err err = {.text = ""};
+	unsigned long before;
+
+	snprintf(rule, sizeof(rule), "env=NO_SUCH=1,user=%u,language=python", geteuid());
+	for (size_t i = 0; i < OTR_RULES_MAX; i++)
+		texts[i] = i < n ? rule : NULL;
+	assert_int_equal(otr_rules_parse(&rules, texts, &err), 0);
+	before = reads();
+	otr_rules_judge(&rules, &who);
+	return reads() - before;
+}
+
+/* However many rules ask for user, environment and language, each is read once. */
+static void reads_once(void **state)
+{
+	(void)state;
+	reads_to_judge(1); /* the thread that reads foreign files begins */
+	assert_true(reads_to_judge(1) > reads_to_judge(0));
+	assert_int_equal(reads_to_judge(OTR_RULES_MAX), reads_to_judge(1));
 }
 
 static void refuses_wrong_ones(void **state)
@@ -162,7 +206,7 @@ int main(void)
 		cmocka_unit_test(fits_containers),    cmocka_unit_test(fits_users),
 		cmocka_unit_test(fits_languages),     cmocka_unit_test(fits_environments),
 		cmocka_unit_test(decodes_commas),     cmocka_unit_test(names_services),
-		cmocka_unit_test(refuses_wrong_ones),
+		cmocka_unit_test(refuses_wrong_ones), cmocka_unit_test(reads_once),
 	};
 
 	return cmocka_run_group_tests_name("host_rules", tests, NULL, NULL);
