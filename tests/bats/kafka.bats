@@ -55,6 +55,8 @@ are_simple() { # GROUP
 		"[(s.attr['messaging.consumer.group.name'], s.attr['messaging.kafka.offset']) for s in S if s.name.startswith('commit')] == [('$1', '3')]" \
 		"{s.attr['messaging.client.id'] for s in S} == {'shop', 'bill'}" \
 		'not any(s.error for s in S)' \
+		'{s.parent for s in S if s.kind == "client"} == {P[0].span}' \
+		'all(P[0].start <= s.start < s.end <= P[0].end for s in S)' \
 		"all(s.attr['messaging.operation.name'] == s.name.split()[0] for s in S)"
 	grep -q 'lost *nothing' "$dir/text"
 }
