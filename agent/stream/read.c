@@ -379,16 +379,22 @@ static inline bool step(struct otr_flow *fl, struct otr_dir_state *ds)
 	return parse_one(fl, ds, in, follow);
 }
 
+static bool is_beyond_copied(const struct otr_flow *fl, const struct otr_dir_state *ds)
+{
+	uint64_t copied = ds->hs.run_pos + otr_dir_state_head_bytes(fl, ds);
+
+	return ds->open && ds->end == OTR_END_HERE ? ds->open_end > copied
+						   : ds->hs.moved_end >= copied;
+}
+
 /* Asks for reports on a run that the source does not copy to its end, if that end is needed. */
 static void watch_if_long(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	uint64_t copied = ds->hs.run_pos + otr_dir_state_head_bytes(fl, ds);
-	bool beyond = ds->open && ds->end == OTR_END_HERE ? ds->open_end > copied
-							  : ds->hs.moved_end >= copied;
+	bool want = (ds->open || ds->begun) && otr_dir_state_capture(fl, ds) == OTR_CAPTURE_HEAD &&
+		    is_beyond_copied(fl, ds);
 
-	otr_dir_state_watch(fl, ds,
-			    (ds->open || ds->begun) && beyond &&
-				    otr_dir_state_capture(fl, ds) == OTR_CAPTURE_HEAD);
+	if (want != ds->watching)
+		otr_dir_state_watch(fl, ds, want);
 }
 
 /* The direction to read next, after `ds`; `stuck`: it cannot be read on. NULL: neither. */
