@@ -8,7 +8,6 @@
  *	SCGI        a netstring that begins with CONTENT_LENGTH
  *	AJP         0x1234, from a web server to its back end
  *	MongoDB     a message that answers none, OP_MSG or OP_QUERY
- *	Kafka       ApiVersions or Metadata, the first request of a client
  *	AMQP 1.0    its name and version, or that of its login (AMQP 0-9-1 is parsed)
  *	MQTT	    its name; NATS: the server's INFO
  *	SMTP, FTP   220, from the server
@@ -51,8 +50,6 @@ static const struct sign signs[] = {
 	{NOT_PARSED("MongoDB"),
 	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xd4, 0x07, 0, 0},
 	 16},
-	{NOT_PARSED("Kafka"), {0, 0, ANY, ANY, 0, 18, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
-	{NOT_PARSED("Kafka"), {0, 0, ANY, ANY, 0, 3, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
 	{NOT_PARSED("AMQP 1.0"), {'A', 'M', 'Q', 'P', SMALL, 1, 0, 0}, 8},
 	{NOT_PARSED("MQTT"), {0x10, ANY, 0, 4, 'M', 'Q', 'T', 'T'}, 8},
 	{NOT_PARSED("MQTT"), {0x10, ANY, ANY, 0, 4, 'M', 'Q', 'T', 'T'}, 9},

@@ -14,6 +14,7 @@
 #include "shared.h"
 
 #define OTR_OPENING_BYTES 8	/* bytes that are looked at */
+#define OTR_KAFKA_BYTES	  4096	/* of each call, as OTR_KAFKA_HEAD */
 #define OTR_FASTCGI_BYTES 12288 /* of the head of a request of FastCGI, with its cookies */
 
 enum otr_opening {
@@ -33,6 +34,15 @@ static inline __attribute__((always_inline)) int otr_opens_http2(const __u8 *fir
 static inline __attribute__((always_inline)) int otr_opens_fastcgi(const __u8 *first)
 {
 	return first[0] == 1 && first[1] == 1 && !first[4] && first[5] == 8 && !first[7];
+}
+
+/* | length 32 | api 16 | version 16 |: ApiVersions, or Metadata in a version that is no startup of
+ * PostgreSQL, which are the first requests of all clients. */
+static inline __attribute__((always_inline)) int otr_opens_kafka(const __u8 *first)
+{
+	return !first[0] && !first[1] && !first[4] && !first[6] &&
+	       ((first[5] == 18 && first[7] < 16) ||
+		(first[5] == 3 && first[7] < 16 && first[7] && first[7] != 2));
 }
 
 static inline __attribute__((always_inline)) int otr_opens_ssh(const __u8 *first)

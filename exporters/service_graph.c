@@ -36,9 +36,10 @@ enum type {
 	NONE,
 	VIRTUAL,
 	DATABASE,
+	MESSAGING,
 };
 
-static const char *const type_names[] = {"", "virtual_node", "database"};
+static const char *const type_names[] = {"", "virtual_node", "database", "messaging_system"};
 
 struct otr_graph_half {
 	UT_hash_handle hh;
@@ -46,7 +47,8 @@ struct otr_graph_half {
 		uint8_t trace_id[16];
 		uint8_t span_id[8]; /* of the client's span */
 	} key;
-	bool waits, is_server, failed, is_database;
+	bool waits, is_server, failed;
+	enum type system;    /* that a client asks; NONE: a service */
 	const char *service; /* of the span */
 	const char *peer;    /* a client's server, if that is not traced */
 	double seconds, weight;
@@ -56,25 +58,22 @@ struct otr_graph_half {
 static const double bounds[] = {0.002, 0.004, 0.008, 0.016, 0.032, 0.064,
 				0.128, 0.256, 0.512, 1.02,  2.05,  4.1};
 
-int otr_graph_init(struct otr_graph *g, size_t series_max)
+int otr_graph_init(struct otr_graph *g)
 {
 	memset(g, 0, sizeof(*g));
 	g->total = (struct otr_metric){
 		.name = "traces_service_graph_request_total",
 		.help = "Requests between two services.",
-		.max = series_max,
 	};
 	g->failed = (struct otr_metric){
 		.name = "traces_service_graph_request_failed_total",
 		.help = "Failed requests between two services.",
-		.max = series_max,
 	};
 	g->client = (struct otr_metric){
 		.name = "traces_service_graph_request_client_seconds",
 		.help = "Duration of requests, as the client sees it.",
 		.bounds = bounds,
 		.n_bounds = OTR_ARRAY_SIZE(bounds),
-		.max = series_max,
 	};
 	g->server = g->client;
 	g->server.name = "traces_service_graph_request_server_seconds";
@@ -82,7 +81,6 @@ int otr_graph_init(struct otr_graph *g, size_t series_max)
 	g->unpaired = (struct otr_metric){
 		.name = "traces_service_graph_unpaired_spans_total",
 		.help = "Server spans whose client is not traced here.",
-		.max = series_max,
 	};
 	g->ring = calloc(RING, sizeof(*g->ring)); /* pages are used as they are needed */
 	return g->ring ? 0 : -ENOMEM;
@@ -128,22 +126,11 @@ static const char *name_of(struct otr_graph *g, struct otr_slice text)
 	return name->text;
 }
 
-static struct otr_slice peer_service(const struct otr_span *sp)
-{
-	const struct otr_attr *at;
-
-	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
-		if (at->key == OTR_KEY_CUSTOM && at->type == OTR_ATTR_STRING &&
-		    otr_slice_eq(at->name, OTR_SLICE("peer.service")))
-			return at->string;
-	return OTR_SLICE_NONE;
-}
-
 /* The name of a server that is not traced. */
 static const char *peer_of(struct otr_graph *g, const struct otr_span *sp)
 {
 	static const enum otr_key keys[] = {OTR_KEY_DB_NAMESPACE, OTR_KEY_DB_SYSTEM_NAME};
-	struct otr_slice name = peer_service(sp);
+	struct otr_slice name = otr_span_custom(sp, OTR_SLICE("peer.service"));
 	char text[NAME_MAX];
 
 	if (!name.len)
@@ -173,8 +160,8 @@ static void add_edge(struct otr_graph *g, const struct otr_graph_half *client,
 		     const struct otr_graph_half *server)
 {
 	const struct otr_graph_half *any = client ? client : server;
-	bool is_database = client && client->is_database;
-	enum type type = is_database ? DATABASE : client && server ? NONE : VIRTUAL;
+	enum type system = client ? client->system : NONE;
+	enum type type = system || (client && server) ? system : VIRTUAL;
 	char space[512];
 	struct otr_buf labels = OTR_BUF_ON(space, 0);
 	struct otr_slice set;
@@ -268,6 +255,13 @@ static void pair(struct otr_graph *g, const struct otr_graph_half *half)
 	add_edge(g, half->is_server ? other : half, half->is_server ? half : other);
 }
 
+static enum type system_of(const struct otr_span *sp)
+{
+	if (otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME).len)
+		return DATABASE;
+	return otr_span_string(sp, OTR_KEY_MESSAGING_SYSTEM).len ? MESSAGING : NONE;
+}
+
 void otr_graph_add(struct otr_graph *g, const struct otr_span *sp, double weight, uint64_t now_ns)
 {
 	static const uint8_t none[sizeof(sp->parent_id)];
@@ -281,14 +275,14 @@ void otr_graph_add(struct otr_graph *g, const struct otr_span *sp, double weight
 		.since_ns = now_ns,
 	};
 
-	if (!is_server && sp->kind != OTR_SPAN_CLIENT)
+	if (!is_server && sp->kind != OTR_SPAN_CLIENT && sp->kind != OTR_SPAN_PRODUCER)
 		return;
 	half.service =
 		name_of(g, sp->resource ? sp->resource->service : OTR_SLICE("unknown_service"));
 	memcpy(half.key.trace_id, sp->trace_id, sizeof(half.key.trace_id));
 	memcpy(half.key.span_id, is_server ? sp->parent_id : sp->span_id, sizeof(half.key.span_id));
 	if (!is_server) {
-		half.is_database = otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME).len > 0;
+		half.system = system_of(sp);
 		half.peer = peer_of(g, sp);
 	}
 	if (is_server && !memcmp(sp->parent_id, none, sizeof(none)))

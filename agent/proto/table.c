@@ -5,6 +5,7 @@
 #include "agent/proto/fastcgi.h"
 #include "agent/proto/http1.h"
 #include "agent/proto/http2.h"
+#include "agent/proto/kafka.h"
 #include "agent/proto/memcached.h"
 #include "agent/proto/mysql.h"
 #include "agent/proto/pgsql.h"
@@ -16,6 +17,7 @@ const struct otr_proto_ops *const otr_protos[] = {
 	&otr_pgsql,
 	&otr_redis,
 	&otr_mysql,
+	&otr_kafka,
 	&otr_fastcgi,
 	&otr_http2,
 	&otr_memcached,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* frames.c - follows frames of HTTP/2 and AMQP (bpf/frames.h) in a process: one record for each stretch of
- * a call that is copied. `moved` of a record also counts the bytes after the stretch that are left
+/* frames.c - follows frames of HTTP/2 and AMQP (bpf/frames.h) in a process: one record for each stretch
+ * of a call that is copied. `moved` of a record also counts the bytes after the stretch that are left
  * out. */
 
 #include "preload/base/shim.h"

@@ -194,6 +194,10 @@ static void openings(void **state)
 	assert_int_equal(otr_opening_of((const uint8_t *)"*3\r\n:1\r\n"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"AMQP\0\0\x09\x01"), OTR_OPENING_AMQP);
 	assert_int_equal(otr_opening_of((const uint8_t *)"AMQP\0\1\0\0"), OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\0;\0\x12\0\3"), OTR_OPENING_KAFKA);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\1\5\0\3\0\1"), OTR_OPENING_KAFKA);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\0T\0\3\0\0"), OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\0T\0\3\0\2"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"PRI * HX"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"GET / HT"), OTR_OPENING_OTHER);
 }
