@@ -161,7 +161,7 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 				     : otr_mongodb_back(mg, &part, msg);
 }
 
-/* Opcodes of OP_MSG and its time, which are most of the bytes by which a place is found. */
+/* Opcodes of today, which no text has. */
 static bool is_certain(struct otr_slice in)
 {
 	struct otr_mongodb_head head;
@@ -182,7 +182,7 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 	return i;
 }
 
-/* With the beginning of what follows the header, and a request that no other protocol has. */
+/* The header, and the beginning of what follows it. */
 static bool sniff(enum otr_dir dir, struct otr_slice head)
 {
 	(void)dir;
@@ -204,4 +204,5 @@ const struct otr_proto_ops otr_mongodb = {
 	.parse = parse,
 	.resync = resync,
 	.describe = otr_mongodb_describe,
+	.blank = &otr_mongodb_blank,
 };

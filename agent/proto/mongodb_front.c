@@ -5,8 +5,8 @@
  *	{find: "users", filter: {..}, lsid: {..}, $db: "shop"}
  *	{getMore: 4711, collection: "users", $db: "shop"}
  *
- * The first field is the command; for many commands its value is a collection. Handshakes and logins
- * are no operations of a program, and hidden.
+ * The first field is the command; for many commands its value is a collection. Handshakes, logins and
+ * the end of sessions, whose answer drivers do not await, are no operations of a program, and hidden.
  */
 
 #include "agent/base/own.h"
@@ -34,6 +34,7 @@ static bool is_hidden(struct otr_slice command)
 		"saslContinue",
 		"authenticate",
 		"getnonce",
+		"endSessions",
 	};
 
 	return is_among(command, hidden, OTR_ARRAY_SIZE(hidden));
