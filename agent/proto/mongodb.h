@@ -43,9 +43,9 @@ enum otr_mongodb_kind {
 
 /* The state of one connection. Zero is the state of a new one. */
 struct otr_mongodb {
-	uint8_t client; /* 1 + direction of the client's bytes; 0: not known */
-	bool streams;	/* answers to one request follow: SKIPs */
-	bool is_open;	/* and the first one was emitted */
+	uint8_t client;	   /* 1 + direction of the client's bytes; 0: not known */
+	bool streams;	   /* answers to one request follow: SKIPs */
+	bool is_open;	   /* and the first one was emitted */
 	uint16_t first, n; /* of `open`, which is a ring */
 	uint64_t serial;   /* of the last request that is answered */
 	char code[16];	   /* of the last answer that is an error */
@@ -72,6 +72,7 @@ uint32_t otr_mongodb_flags(struct otr_slice in);
 /* A document of BSON, as far as it is there; begins with its size. */
 struct otr_bson {
 	struct otr_slice in; /* behind the size */
+	uint32_t size;	     /* of what is behind it, by itself */
 	size_t at;
 	bool ended; /* it was read to its end */
 };

@@ -90,8 +90,8 @@ static void read_document(struct answer *an, struct otr_bson doc)
 
 	while (otr_bson_next(&doc, &field))
 		read_field(an, &field);
-	an->cut = !doc.ended && !(an->failed && an->has_code) &&
-		  (field.whole || !is_data(field.key));
+	an->cut =
+		!doc.ended && !(an->failed && an->has_code) && (field.whole || !is_data(field.key));
 }
 
 /* Where the document of the answer begins; 0: it is not there. */

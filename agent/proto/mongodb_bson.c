@@ -126,7 +126,8 @@ struct otr_bson otr_bson_at(struct otr_slice in, size_t at)
 	if (doc.in.len < 4)
 		return (struct otr_bson){.in = OTR_SLICE_NONE};
 	size = otr_mongodb_u32(doc.in.data);
-	doc.in = otr_slice_sub(doc.in, 4, size > 4 ? size - 4 : 0);
+	doc.size = size > 4 ? size - 4 : 0;
+	doc.in = otr_slice_sub(doc.in, 4, doc.size);
 	return doc;
 }
 
@@ -138,7 +139,7 @@ bool otr_bson_next(struct otr_bson *doc, struct otr_bson_field *field)
 	if (doc->ended || doc->at >= doc->in.len)
 		return false;
 	field->type = (uint8_t)doc->in.data[doc->at];
-	doc->ended = !field->type;
+	doc->ended = !field->type && doc->at + 1 == doc->size;
 	name = text_size(doc->in, doc->at + 1);
 	if (!is_type(field->type) || !name)
 		return false;
@@ -157,7 +158,8 @@ bool otr_bson_next(struct otr_bson *doc, struct otr_bson_field *field)
 
 struct otr_slice otr_bson_text(const struct otr_bson_field *field)
 {
-	if (field->type != STRING || !field->whole || field->value.len < 5)
+	if (field->type != STRING || !field->whole || field->value.len < 5 ||
+	    field->value.data[field->value.len - 1])
 		return OTR_SLICE_NONE;
 	return otr_slice_sub(field->value, 4, field->value.len - 5);
 }

@@ -57,7 +57,8 @@ int otr_mongodb_describe(const struct otr_side *side, const struct otr_msg *req,
 	set_name(req, sb);
 	otr_db_server(side, PORT, sb);
 	otr_sb_string(sb, OTR_KEY_OTRACE_CUT,
-		      req->partial ? OTR_SLICE("statement") : otr_msg_text(req, OTR_KEY_OTRACE_CUT));
+		      req->partial ? OTR_SLICE("statement")
+				   : otr_msg_text(req, OTR_KEY_OTRACE_CUT));
 	if (rsp)
 		set_answer(rsp, sb);
 	return 0;

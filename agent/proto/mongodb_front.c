@@ -27,14 +27,8 @@ static bool is_among(struct otr_slice name, const char *const *list, size_t n)
 static bool is_hidden(struct otr_slice command)
 {
 	static const char *const hidden[] = {
-		"hello",
-		"isMaster",
-		"ismaster",
-		"saslStart",
-		"saslContinue",
-		"authenticate",
-		"getnonce",
-		"endSessions",
+		"hello",	"isMaster",	"ismaster", "saslStart",
+		"saslContinue", "authenticate", "getnonce", "endSessions",
 	};
 
 	return is_among(command, hidden, OTR_ARRAY_SIZE(hidden));
