@@ -51,6 +51,13 @@ static inline __attribute__((always_inline)) int otr_opens_redis(const __u8 *fir
 				   otr_is_redis_head(first + 4) || otr_is_redis_head(first + 5));
 }
 
+/* | length 32, little-endian | number of the request 32 |, of a handshake of MongoDB: not much, so that
+ * a protocol which is not known may be copied as this one is until the agent has looked at it. */
+static inline __attribute__((always_inline)) int otr_opens_mongodb(const __u8 *first)
+{
+	return !first[3] && !first[2] && first[1] < 16 && (first[1] || first[0] >= 48);
+}
+
 /* What the first OTR_OPENING_BYTES bytes of a direction begin. */
 static inline __attribute__((always_inline)) enum otr_opening otr_opening_of(const __u8 *first)
 {

@@ -5,7 +5,7 @@
 const assert = require('assert');
 const { MongoClient } = require('mongodb');
 
-const client = new MongoClient(process.argv[2], { monitorCommands: true, maxPoolSize: 4 });
+const client = new MongoClient(process.argv[2], { monitorCommands: true, useUnifiedTopology: true, poolSize: 4 });
 const databases = new Map();
 const say = (event, code) => console.log(event.commandName, databases.get(event.requestId), code);
 client.on('commandStarted', (event) => databases.set(event.requestId, event.databaseName));

@@ -135,6 +135,10 @@ static void openings(void **state)
 	assert_int_equal(otr_opening_of((const uint8_t *)"*3\r\n$3\r\n"), OTR_OPENING_REDIS);
 	assert_int_equal(otr_opening_of((const uint8_t *)"*1000\r\n$"), OTR_OPENING_REDIS);
 	assert_int_equal(otr_opening_of((const uint8_t *)"*3\r\n:1\r\n"), OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\x38\1\0\0\7\0\0\0"),
+			 OTR_OPENING_MONGODB);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\0\x08\4\xd2\x16\x2f"),
+			 OTR_OPENING_OTHER); /* PostgreSQL */
 	assert_int_equal(otr_opening_of((const uint8_t *)"PRI * HX"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"GET / HT"), OTR_OPENING_OTHER);
 }
