@@ -138,6 +138,21 @@ static bool asks(const struct otr_mongodb_head *head)
 	return head->code != OTR_MONGODB_REPLY && !head->to;
 }
 
+/* Fewer bytes than a header has. Of a request that was not copied, with others in one call, that is
+ * said. */
+static enum otr_parse skip_short(const struct otr_mongodb *mg, enum otr_dir dir,
+				 struct otr_slice in, unsigned int flags, uint64_t *used,
+				 struct otr_msg *msg)
+{
+	if (!flags)
+		return OTR_PARSE_MORE;
+	if (!(flags & OTR_IN_CUT) || mg->client != 1 + dir || !in.len)
+		return OTR_PARSE_BAD;
+	msg->dropped = true;
+	*used = in.len;
+	return OTR_PARSE_SKIP;
+}
+
 static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, unsigned int flags,
 			    uint64_t *used, struct otr_msg *msg)
 {
@@ -147,7 +162,7 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 
 	*used = 0;
 	if (in.len < OTR_MONGODB_HEAD)
-		return flags ? OTR_PARSE_BAD : OTR_PARSE_MORE;
+		return skip_short(mg, dir, in, flags, used, msg);
 	if (!otr_mongodb_head_read(&part.head, in))
 		return OTR_PARSE_BAD;
 	look = part.head.size < OTR_MONGODB_LOOK ? part.head.size : OTR_MONGODB_LOOK;

@@ -153,8 +153,12 @@ static void a_request_that_is_cut(void **state)
 		assert_true(!msg.op.len || otr_slice_eq(msg.op, OTR_SLICE("insert")));
 		assert_int_equal(give_first(OTR_DIR_OUT, len, 0), OTR_PARSE_MORE);
 	}
-	for (size_t len = 0; len < 16; len++)
-		assert_int_equal(give_first(OTR_DIR_OUT, len, OTR_IN_CUT), OTR_PARSE_BAD);
+	for (size_t len = 1; len < 16; len++) {
+		assert_int_equal(give_first(OTR_DIR_OUT, len, OTR_IN_CUT), OTR_PARSE_SKIP);
+		assert_true(msg.dropped);
+		assert_int_equal(give_first(OTR_DIR_OUT, len, OTR_IN_EOF), OTR_PARSE_BAD);
+		assert_int_equal(give_first(OTR_DIR_IN, len, OTR_IN_CUT), OTR_PARSE_BAD);
+	}
 }
 
 static void fill(const char *name, size_t n)
