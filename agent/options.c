@@ -10,6 +10,7 @@
 
 #include "agent/cmd.h"
 #include "agent/parser_settings.h"
+#include "agent/proto/header_names.h"
 #include "agent/rules.h"
 #include "agent/sample/sampler.h"
 #include "agent/sink/trace_hold.h"
@@ -98,6 +99,12 @@ const struct otr_option otr_option_table[] = {
 	{LIST("redact", redact, "KEY", R | A | G | P), .group = "how", KEY("customer_id"),
 	 .help = "One more query key whose value is hidden. "
 		 "Repeatable; the usual secrets are hidden anyway."},
+	{LIST("header", headers, "NAME", R | A | G | P), .group = "how", KEY("x-request-id"),
+	 .max = OTR_HEADER_NAMES, .check = otr_header_name_check,
+	 .help = "A request header that becomes an attribute. "
+		 "As in --header x-request-id: http.request.header.x-request-id, in gRPC "
+		 "rpc.request.metadata.x-request-id. Repeatable. Those of credentials are "
+		 "refused."},
 	{FLAG("no-query-text", no_query_text, R | A | G | P), .group = "how", KEY("on"),
 	 .help = "Keep no text of database queries. "
 		 "Their summary (SELECT orders) stays."},

@@ -56,5 +56,7 @@ int otr_parser_settings_read(struct otr_proto_settings *out, const struct otr_se
 		otr_err_set(err, "--redact %s: empty, too long, or one too many", wrong);
 		return -EINVAL;
 	}
+	if (otr_header_names_set(&out->headers, cfg->headers, err))
+		return -EINVAL;
 	return set_propagators(out, cfg->propagators, "--propagators", err);
 }

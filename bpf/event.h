@@ -238,13 +238,14 @@ enum otr_loss {
 	OTR_LOSS_CUT,	    /* a span was cut: its end or its answer is unknown */
 	OTR_LOSS_QUEUE,	    /* spans for which the queue of an exporter had no room */
 	OTR_LOSS_REFUSED,   /* spans that a backend refused */
-	OTR_LOSS_EXPORT,    /* spans that did not reach a backend in time */
+	OTR_LOSS_EXPORT,    /* spans that did not reach a backend */
 	OTR_LOSS_LATE,	    /* evidence of a parent came after its span was emitted */
 	OTR_LOSS_BUDGET,    /* requests that were shed to keep --cpu-budget */
 	OTR_LOSS_BEHIND,    /* requests that were shed because the agent was behind */
 	OTR_LOSS_OUTPUT,    /* blocks that -o or the terminal did not take */
 	OTR_LOSS_RECORDING, /* --record could not write everything */
 	OTR_LOSS_PACKET,    /* a packet of a capture could not be read */
+	OTR_LOSS_SESSION,   /* plaintext of a TLS session whose connection is not known */
 	OTR_LOSS_MAX,
 };
 

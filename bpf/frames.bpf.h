@@ -219,8 +219,10 @@ OTR_GLOBAL int otr_open(struct otr_bpf_conn *c, const struct otr_move *mv)
 		return OTR_OPENING_OTHER;
 	/* A handshake of TLS that nobody reads: the agent looks whether the process has just loaded
 	 * its library. */
-	if (first[0] == 22 && first[1] == 3)
+	if (first[0] == 22 && first[1] == 3 && otr_ctl.tls_wake) {
+		otr_ctl.tls_wake = 0;
 		otr_ctl.urgent = 1;
+	}
 	if (!c->opening)
 		c->opening = otr_opening_of(first);
 	if (c->opening == OTR_OPENING_HTTP2 && otr_opening_of(first))

@@ -25,6 +25,11 @@
 
 #define OTR_BIO_KNOWN (~0ull)
 
+/* Bits of a thread. MAYBE: a call for a session that has no connection yet moved no bytes of a
+ * socket; cleared by the next call that does. SEEN: a session's ciphertext was found in memory. */
+#define OTR_OFF_MAYBE 1
+#define OTR_OFF_SEEN  2
+
 /* A call of a TLS library that a thread is in, from the probe at its entry to that at its return;
  * see tls.bpf.h. */
 struct otr_tls_call {
@@ -56,7 +61,7 @@ struct otr_task {
 	__u32 libs_gen; /* otr_ctl.libs_gen when `has_lib` was looked up */
 	__u32 has_lib;	/* its process carries the library, which reports the bytes */
 	struct otr_tls_call tls;
-	__u32 off_sockets; /* a session of this thread has moved no bytes of a socket */
+	__u32 off_sockets; /* OTR_OFF_.. */
 	__u32 pad2;
 };
 
@@ -164,15 +169,16 @@ struct {
 	__type(value, struct otr_bpf_conn);
 } otr_uppers SEC(".maps") __weak;
 
-/* Which connection carries a session of a TLS library. The least recently used are evicted: a
- * session finds its connection again when it next moves ciphertext. */
+/* Which connection carries a session of a TLS library: as many as otr_uppers has. The least recently
+ * used are evicted. A session that moves bytes of its socket finds its connection again when it
+ * next does so; one that reads ciphertext from memory does not, and its plaintext is lost. */
 struct otr_tls_key {
 	__u64 session;
 	__u64 tgid;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 32768);
 	__type(key, struct otr_tls_key);
 	__type(value, __u64);
 } otr_tls_conns SEC(".maps") __weak;

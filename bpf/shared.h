@@ -94,6 +94,9 @@ struct otr_ctl {
 	__u32 paused; /* 1: requests that begin now are shed, each with its answer */
 	/* Incremented by both sides when a process is added to or removed from otr_libs. */
 	__u32 libs_gen;
+	/* 1: the next TLS handshake that nobody reads sets `urgent`; the kernel clears this, the
+	 * agent sets it again after a while. */
+	__u32 tls_wake;
 	__u64 waits_ns; /* when probing of waits began; 0: waits are not probed */
 };
 

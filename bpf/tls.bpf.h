@@ -143,15 +143,15 @@ OTR_GLOBAL int otr_upper_begin(struct otr_bpf_conn *c, const struct otr_move *mv
 #define OTR_TLS_HANDSHAKE 22
 #define OTR_TLS_RETRY	  0x1dbe11619ae574adull
 
-/* Notes the beginning of a record that came in, for a session that may read it from memory. The
- * record may follow one that only says that keys change. */
+/* Notes the beginning of a record that came in, for a session that may read it from memory:
+ * otr_is_record() has found `mv` to be one. It may follow one that only says that keys change. */
 static __always_inline void otr_cipher_note(__u32 tgid, struct otr_bpf_conn *c, struct otr_move *mv)
 {
 	struct otr_cipher_key key = {};
 	__u64 inode = c->inode, at;
 	__u8 type = 0;
 
-	if (!otr_is_record(mv) || mv->kind != OTR_BYTES_PLAIN)
+	if (mv->kind != OTR_BYTES_PLAIN)
 		return;
 	at = mv->base + OTR_TLS_HEADER;
 	bpf_probe_read_user(&type, sizeof(type), (void *)mv->base);
@@ -184,9 +184,10 @@ OTR_GLOBAL int otr_off_socket(__u32 tgid, struct otr_bpf_conn *c, struct otr_mov
 			otr_emit_open(c, mv, 0);
 		return 1;
 	}
-	if (mv->dir == OTR_DIR_IN)
-		otr_cipher_note(tgid, c, mv);
-	if (mv->dir == OTR_DIR_IN && !up && otr_is_record(mv))
+	if (mv->dir != OTR_DIR_IN || !otr_is_record(mv))
+		return 0;
+	otr_cipher_note(tgid, c, mv);
+	if (!up)
 		otr_upper_make(c, mv);
 	return 0;
 }
@@ -206,8 +207,10 @@ OTR_GLOBAL int otr_ciphertext(struct otr_task *t, struct otr_bpf_conn *c, struct
 		mv->kind = OTR_BYTES_NONE;
 		return 0;
 	}
-	if (t->tls.session)
+	if (t->tls.session) {
 		t->tls.conn = c->inode;
+		t->off_sockets &= ~OTR_OFF_MAYBE;
+	}
 	f = &c->flow[mv->dir & 1];
 	if (!c->announced || c->tgid != t->tgid)
 		otr_announce(t, c, mv);

@@ -104,22 +104,41 @@ static __always_inline __u32 count_of(const struct otr_tls_call *call, long ret)
 	return n < call->size ? n : call->size;
 }
 
+/* The call has moved bytes of another connection than that of its session: the session has a new
+ * socket, or a coroutine ran inside the call for another session. The first is certain where the old
+ * socket is gone; else neither connection gets the `n` bytes of plaintext, which are a hole in the
+ * old one. Returns whether the new connection is that of the session. */
+static __always_inline int has_new_conn(const struct otr_tls_key *key, __u64 was, __u8 dir, __u32 n)
+{
+	struct otr_bpf_conn *up = bpf_map_lookup_elem(&otr_uppers, &was);
+
+	if (!up)
+		return 1;
+	up->flow[dir & 1].total += n;
+	bpf_map_delete_elem(&otr_tls_conns, key);
+	otr_lost(OTR_LOSS_SESSION);
+	return 0;
+}
+
 /* The connection that carries the session: what moved in this call says so, else what moved in an
- * earlier one. */
-static __always_inline __u64 conn_of(struct otr_task *t, const struct otr_tls_call *call)
+ * earlier one. The call moves `n` bytes of plaintext. 0: it is not known. */
+static __always_inline __u64 conn_of(struct otr_task *t, const struct otr_tls_call *call, __u8 dir,
+				     __u32 n)
 {
 	struct otr_tls_key key = {.session = call->session, .tgid = t->tgid};
 	__u64 *known = bpf_map_lookup_elem(&otr_tls_conns, &key);
-	__u64 conn = call->conn;
+	__u64 conn = call->conn, was = known ? *known : 0;
 
-	if (!conn) {
-		t->off_sockets |= !known;
-		return known ? *known : 0;
+	if (!conn && !was) {
+		if (n && t->off_sockets & OTR_OFF_SEEN)
+			otr_lost(OTR_LOSS_SESSION);
+		t->off_sockets |= OTR_OFF_MAYBE;
 	}
-	if (!known)
-		bpf_map_update_elem(&otr_tls_conns, &key, &conn, BPF_ANY);
-	else if (*known != conn)
-		*known = conn;
+	if (!conn || conn == was)
+		return was;
+	if (was && !has_new_conn(&key, was, dir, n))
+		return 0;
+	bpf_map_update_elem(&otr_tls_conns, &key, &conn, BPF_ANY);
 	return conn;
 }
 
@@ -133,8 +152,8 @@ static __always_inline struct otr_bpf_conn *leave(struct pt_regs *ctx, struct ot
 
 	if (!call->session || ctx->sp != call->sp + POPPED)
 		return NULL;
-	conn = conn_of(t, call);
 	mv->moved = count_of(call, RESULT(ctx));
+	conn = conn_of(t, call, mv->dir, mv->moved);
 	mv->base = call->buf;
 	mv->kind = OTR_BYTES_PLAIN;
 	call->session = 0;
@@ -180,7 +199,7 @@ int otr_tls_shook(struct pt_regs *ctx)
 	if (!t || !t->tls.session || ctx->sp != t->tls.sp + POPPED)
 		return 0;
 	otr_hit(OTR_HIT_TLS);
-	conn_of(t, &t->tls);
+	conn_of(t, &t->tls, OTR_DIR_IN, 0);
 	t->tls.session = 0;
 	return 0;
 }
@@ -225,6 +244,7 @@ static __always_inline void match(struct otr_task *t, __u64 n)
 		return;
 	up->has_upper = 1; /* it is more than a guess from now on */
 	call->conn = conn;
+	t->off_sockets |= OTR_OFF_SEEN;
 }
 
 SEC("uretprobe")

@@ -40,10 +40,14 @@ struct otr_destination {
 	uint32_t given; /* bit i: option i of the row is among what the user wrote */
 };
 
+/* The value of the option called `name`, if the user gave it; else NULL. */
+const void *otr_given(const struct otr_destination *dest, const char *name);
+
 enum otr_push {
 	OTR_PUSH_OK,	/* delivered; the queue forgets the batch */
 	OTR_PUSH_RETRY, /* a passing fault; the queue pushes the same batch again later */
-	OTR_PUSH_DROP,	/* the backend will never take the batch; the queue counts it as lost */
+	OTR_PUSH_DROP,	/* the backend will never take the batch; the queue counts it as refused */
+	OTR_PUSH_FAIL, /* this host can never send the batch; the queue counts it as not delivered */
 };
 
 /* What the backend answered, besides the outcome. */
@@ -55,6 +59,10 @@ struct otr_push_result {
 	 * it: "Nothing listens on port 4318 here." Empty where all of it was taken. */
 	char why[256];
 };
+
+/* What a fault of this host, `rc`, means for a batch: one that is too large (-EMSGSIZE) can never be
+ * sent, after all others (a full disk, no memory) it is tried again. Writes "WHAT: REASON". */
+enum otr_push otr_push_fault(int rc, const char *what, struct otr_push_result *res);
 
 struct otr_exporter_ops {
 	const char *name; /* "otlp", as in counters and the manual */

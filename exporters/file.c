@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/clock.h"
 #include "agent/base/err.h"
 #include "agent/base/out_file.h"
 #include "agent/base/own.h"
@@ -94,10 +94,8 @@ static const char *file_where(const void *state)
 static int writable(int fd, const _Atomic uint64_t *deadline_ns)
 {
 	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
-	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec >= *deadline_ns)
+	if (otr_now() >= *deadline_ns)
 		return -ETIMEDOUT;
 	return poll(&pfd, 1, 50) < 0 && errno != EINTR ? -errno : 0;
 }
@@ -138,7 +136,7 @@ static enum otr_push file_push(void *state, const struct otr_span *const *spans,
 	if (f->regular && (ftruncate(f->fd, from) || lseek(f->fd, from, SEEK_SET) != from))
 		rc = -EPIPE;
 	strncpy(res->why, strerror(-rc), sizeof(res->why) - 1);
-	return rc == -EPIPE || rc == -EMSGSIZE ? OTR_PUSH_DROP : OTR_PUSH_RETRY;
+	return rc == -EPIPE || rc == -EMSGSIZE ? OTR_PUSH_FAIL : OTR_PUSH_RETRY;
 }
 
 static void file_close(void *state)

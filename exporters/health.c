@@ -122,7 +122,7 @@ void otr_health_note(struct otr_health *he, const struct otr_health_push *push, 
 {
 	if (push->outcome == OTR_PUSH_RETRY)
 		note_failure(he, push, out);
-	else if (push->outcome == OTR_PUSH_DROP)
+	else if (push->outcome == OTR_PUSH_DROP || push->outcome == OTR_PUSH_FAIL)
 		note_refusal(he, push, push->n, out);
 	else if (push->res->rejected)
 		note_refusal(he, push, push->res->rejected, out);

@@ -25,7 +25,10 @@
 #include "exporters/service_graph.h"
 #include "exporters/target_info.h"
 
+#define PAGE_ROOM (32u << 20) /* a struct otr_buf holds 64 MiB, and some parts have no series */
+
 struct otr_metrics {
+	size_t room; /* of PAGE_ROOM, for further series */
 	struct otr_metric spans, http_server, http_client, rpc_server, rpc_client, db_client;
 	struct otr_graph graph;
 	struct otr_targets targets;
@@ -38,42 +41,58 @@ static const double http_bounds[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
 static const double db_bounds[] = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10};
 
 static struct otr_metric histogram(const char *name, const char *help, const double *bounds,
-				   size_t n_bounds, size_t max)
+				   size_t n_bounds)
 {
 	return (struct otr_metric){
-		.name = name, .help = help, .bounds = bounds, .n_bounds = n_bounds, .max = max};
+		.name = name, .help = help, .bounds = bounds, .n_bounds = n_bounds};
 }
 
-static void name_metrics(struct otr_metrics *m, size_t max)
+static void limit(struct otr_metrics *m, size_t max)
+{
+	struct otr_metric *const all[] = {
+		&m->spans,	  &m->http_server,  &m->http_client,	&m->rpc_server,
+		&m->rpc_client,	  &m->db_client,    &m->graph.total,	&m->graph.failed,
+		&m->graph.client, &m->graph.server, &m->graph.unpaired,
+	};
+
+	m->room = PAGE_ROOM;
+	for (size_t i = 0; i < OTR_ARRAY_SIZE(all); i++) {
+		all[i]->max = max;
+		all[i]->room = &m->room;
+	}
+}
+
+static void name_metrics(struct otr_metrics *m)
 {
 	m->spans = histogram("traces_spanmetrics_latency", "Duration of spans, in seconds.",
-			     span_bounds, OTR_ARRAY_SIZE(span_bounds), max);
+			     span_bounds, OTR_ARRAY_SIZE(span_bounds));
 	m->spans.count_name = "traces_spanmetrics_calls_total";
 	m->spans.count_help = "Spans.";
 	m->http_server = histogram("http_server_request_duration_seconds",
 				   "Duration of HTTP requests, as the server sees them.",
-				   http_bounds, OTR_ARRAY_SIZE(http_bounds), max);
+				   http_bounds, OTR_ARRAY_SIZE(http_bounds));
 	m->http_client = histogram("http_client_request_duration_seconds",
 				   "Duration of HTTP requests, as the client sees them.",
-				   http_bounds, OTR_ARRAY_SIZE(http_bounds), max);
+				   http_bounds, OTR_ARRAY_SIZE(http_bounds));
 	m->rpc_server = histogram("rpc_server_call_duration_seconds",
 				  "Duration of calls, as the server sees them.", http_bounds,
-				  OTR_ARRAY_SIZE(http_bounds), max);
+				  OTR_ARRAY_SIZE(http_bounds));
 	m->rpc_client = histogram("rpc_client_call_duration_seconds",
 				  "Duration of calls, as the client sees them.", http_bounds,
-				  OTR_ARRAY_SIZE(http_bounds), max);
+				  OTR_ARRAY_SIZE(http_bounds));
 	m->db_client = histogram("db_client_operation_duration_seconds",
 				 "Duration of operations of databases, as the client sees them.",
-				 db_bounds, OTR_ARRAY_SIZE(db_bounds), max);
+				 db_bounds, OTR_ARRAY_SIZE(db_bounds));
 }
 
 int otr_metrics_new(struct otr_metrics **out, size_t series_max)
 {
 	OTR_AUTO(otr_metrics_free) struct otr_metrics *m = calloc(1, sizeof(*m));
 
-	if (!m || otr_graph_init(&m->graph, series_max))
+	if (!m || otr_graph_init(&m->graph))
 		return -ENOMEM;
-	name_metrics(m, series_max);
+	name_metrics(m);
+	limit(m, series_max);
 	*out = OTR_TAKE(m);
 	return 0;
 }
@@ -105,7 +124,7 @@ static double weight_of(const struct otr_span *sp)
 {
 	const struct otr_attr *at;
 
-	if (!(sp->keys & OTR_KEY_BIT(OTR_KEY_OTRACE_SAMPLED_SHARE)))
+	if (!otr_key_set_has(&sp->keys, OTR_KEY_OTRACE_SAMPLED_SHARE))
 		return 1;
 	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
 		if (at->key == OTR_KEY_OTRACE_SAMPLED_SHARE && at->type == OTR_ATTR_DOUBLE)
@@ -225,13 +244,13 @@ void otr_metrics_add(struct otr_metrics *m, const struct otr_span *sp, uint64_t 
 	bool is_call = is_client || sp->kind == OTR_SPAN_SERVER;
 
 	observe(&m->spans, span_labels, sp, seconds, weight);
-	if (is_call && sp->keys & OTR_KEY_BIT(OTR_KEY_RPC_SYSTEM_NAME))
+	if (is_call && otr_key_set_has(&sp->keys, OTR_KEY_RPC_SYSTEM_NAME))
 		observe(is_client ? &m->rpc_client : &m->rpc_server, rpc_labels, sp, seconds,
 			weight);
-	else if (is_call && sp->keys & OTR_KEY_BIT(OTR_KEY_HTTP_REQUEST_METHOD))
+	else if (is_call && otr_key_set_has(&sp->keys, OTR_KEY_HTTP_REQUEST_METHOD))
 		observe(is_client ? &m->http_client : &m->http_server, http_labels, sp, seconds,
 			weight);
-	else if (is_client && sp->keys & OTR_KEY_BIT(OTR_KEY_DB_SYSTEM_NAME))
+	else if (is_client && otr_key_set_has(&sp->keys, OTR_KEY_DB_SYSTEM_NAME))
 		observe(&m->db_client, db_labels, sp, seconds, weight);
 	otr_graph_add(&m->graph, sp, weight, now_ns);
 	otr_targets_add(&m->targets, sp->resource, now_ns);

@@ -20,7 +20,7 @@ struct otr_buf;
 struct otr_metrics;
 struct otr_span;
 
-/* Each metric has `series_max` sets of labels at most. Returns 0 or -ENOMEM. */
+/* Each metric has `series_max` sets of labels at most, and the page 32 MiB of them. Returns 0 or -ENOMEM. */
 int otr_metrics_new(struct otr_metrics **out, size_t series_max);
 
 /* Frees it, and sets *mp to NULL. */

@@ -8,29 +8,24 @@
 #include <string.h>
 #include <strings.h>
 
-#include "agent/base/err.h"
+#include "agent/base/clock.h"
 #include "exporters/exporter.h"
-#include "exporters/gzip.h"
-#include "exporters/otlp_config.h"
 #include "exporters/otlp_encode.h"
 #include "exporters/otlp_grpc.h"
 #include "exporters/otlp_json.h"
 #include "exporters/otlp_response.h"
-#include "exporters/post.h"
+#include "exporters/sender.h"
 
 struct otlp {
-	struct otr_otlp_config cfg;
-	struct curl_slist *headers;
-	struct otr_post post;
+	struct otr_sender to;
 	struct otr_otlp_encoder enc;
-	struct otr_gzip gz;
 	struct otr_buf body, packed;
 	struct otr_grpc_answer grpc;
 };
 
 static bool is_grpc(const struct otlp *o)
 {
-	return o->cfg.protocol == OTR_OTLP_GRPC;
+	return o->to.cfg.protocol == OTR_OTLP_GRPC;
 }
 
 /* Headers that describe the body; NULL ends. */
@@ -50,69 +45,33 @@ static const char *const *body_headers(const struct otr_otlp_config *cfg)
 	return of[cfg->protocol][cfg->gzip];
 }
 
-static bool make_headers(struct otlp *o)
-{
-	bool ok = otr_post_header(&o->headers, "Expect:"); /* no 100-continue */
-
-	for (const char *const *line = body_headers(&o->cfg); ok && *line; line++)
-		ok = otr_post_header(&o->headers, *line);
-	for (struct curl_slist *l = o->cfg.headers; ok && l; l = l->next)
-		ok = otr_post_header(&o->headers, l->data);
-	return ok;
-}
-
 static void otlp_close(void *state)
 {
 	struct otlp *o = state;
 
-	otr_post_fini(&o->post);
-	curl_slist_free_all(o->headers);
-	otr_otlp_config_fini(&o->cfg);
+	otr_sender_fini(&o->to);
 	otr_otlp_encoder_fini(&o->enc);
-	otr_gzip_fini(&o->gz);
 	otr_buf_fini(&o->body);
 	otr_buf_fini(&o->packed);
-}
-
-static int open_post(struct otlp *o)
-{
-	const struct otr_otlp_config *cfg = &o->cfg;
-	struct otr_post_target to = {
-		.url = cfg->to.url,
-		.host = cfg->to.host,
-		.port = cfg->to.port,
-		.ca = cfg->ca,
-		.cert = cfg->cert,
-		.key = cfg->key,
-		.http2 = is_grpc(o),
-		.on_header = is_grpc(o) ? otr_grpc_header : NULL,
-		.arg = &o->grpc,
-	};
-
-	if (!make_headers(o))
-		return -ENOMEM;
-	to.headers = o->headers;
-	return otr_post_open(&o->post, &to);
 }
 
 static int otlp_open(void *state, const struct otr_destination *dest, struct otr_err *err)
 {
 	struct otlp *o = state;
-	int rc = otr_otlp_config_read(&o->cfg, dest, err);
+	int rc = otr_otlp_config_read(&o->to.cfg, dest, err);
 
 	if (rc)
 		return rc;
-	rc = open_post(o);
-	if (rc) {
-		otr_err_set(err, "export to %s: out of memory", o->cfg.to.shown);
+	rc = otr_sender_open(&o->to, body_headers(&o->to.cfg), is_grpc(o) ? otr_grpc_header : NULL,
+			     &o->grpc, err);
+	if (rc)
 		otlp_close(o);
-	}
 	return rc;
 }
 
 static const char *otlp_where(const void *state)
 {
-	return ((const struct otlp *)state)->cfg.to.shown;
+	return ((const struct otlp *)state)->to.cfg.to.shown;
 }
 
 /* Appends the body, compressed, to `packed`, behind the prefix of gRPC. */
@@ -124,7 +83,7 @@ static int pack(struct otlp *o, struct otr_slice *body)
 
 	otr_buf_reset(&o->packed);
 	otr_buf_add(&o->packed, prefix, n);
-	rc = otr_gzip(&o->gz, &o->packed, *body);
+	rc = otr_gzip(&o->to.gz, &o->packed, *body);
 	if (rc)
 		return rc;
 	otr_grpc_prefix(prefix, o->packed.len - n, true);
@@ -152,14 +111,14 @@ static int encode(void *state, const struct otr_span *const *spans, size_t n, st
 	struct otlp *o = state;
 	int rc;
 
-	if (o->cfg.protocol == OTR_OTLP_JSON) {
+	if (o->to.cfg.protocol == OTR_OTLP_JSON) {
 		otr_buf_reset(&o->body);
 		rc = otr_otlp_json_line(&o->body, spans, n);
 		*out = otr_buf_view(&o->body);
 	} else {
 		rc = otr_otlp_encode(&o->enc, spans, n, out);
 	}
-	if (!rc && o->cfg.gzip)
+	if (!rc && o->to.cfg.gzip)
 		return pack(o, out);
 	return !rc && is_grpc(o) ? frame(o, out) : rc;
 }
@@ -171,62 +130,53 @@ static bool set_timeout(struct otlp *o, uint64_t start_ns, uint64_t until_ns)
 
 	otr_grpc_reset(&o->grpc);
 	if (until_ns == UINT64_MAX)
-		return otr_post_first_header(&o->post, NULL);
+		return otr_post_first_header(&o->to.post, NULL);
 	otr_grpc_timeout(line, sizeof(line), until_ns > start_ns ? until_ns - start_ns : 0);
-	return otr_post_first_header(&o->post, line);
+	return otr_post_first_header(&o->to.post, line);
 }
 
-/* A stream may be reset after its trailers, with a body that was not read to its end. */
+/* A stream may be reset after its trailers, with a body that was not read to its end. Such an answer can
+ * refuse the batch; that it was taken is believed of a whole answer alone. */
 static bool has_status(const struct otlp *o, CURLcode rc)
 {
-	return is_grpc(o) && o->grpc.status != OTR_GRPC_NONE && rc != CURLE_OPERATION_TIMEDOUT;
+	return is_grpc(o) && o->grpc.status != OTR_GRPC_NONE && o->grpc.status != OTR_GRPC_OK &&
+	       rc != CURLE_OPERATION_TIMEDOUT;
 }
 
 static enum otr_push judge(struct otlp *o, size_t n, struct otr_push_result *res)
 {
-	struct otr_otlp_response rsp = {.body = otr_buf_view(&o->post.answer)};
-	curl_off_t retry_after = 0;
-	char *type = NULL;
+	struct otr_otlp_response rsp = {.is_zipkin = false};
 
-	curl_easy_getinfo(o->post.easy, CURLINFO_RESPONSE_CODE, &rsp.status);
+	otr_sender_response(&o->to, &rsp);
 	if (is_grpc(o))
 		return otr_grpc_judge(&o->grpc, rsp.status, rsp.body, n, res);
-	curl_easy_getinfo(o->post.easy, CURLINFO_RETRY_AFTER, &retry_after);
-	curl_easy_getinfo(o->post.easy, CURLINFO_CONTENT_TYPE, &type);
-	rsp.retry_after_s = (long)retry_after;
-	rsp.type = type;
-	rsp.json = type && !strncasecmp(type, "application/json", 16);
-	rsp.protobuf = type && !strncasecmp(type, "application/x-protobuf", 22);
+	rsp.json = rsp.type && !strncasecmp(rsp.type, "application/json", 16);
+	rsp.protobuf = rsp.type && !strncasecmp(rsp.type, "application/x-protobuf", 22);
 	return otr_otlp_judge(&rsp, n, res);
 }
 
 static enum otr_push otlp_send(void *state, struct otr_slice body, size_t n,
 			       const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
-	uint64_t start = otr_post_now_ns(), until = UINT64_MAX;
 	struct otlp *o = state;
+	uint64_t start = otr_now(), until = otr_sender_until(&o->to, start, *deadline_ns);
 	CURLcode rc = CURLE_OUT_OF_MEMORY;
 
-	if (o->cfg.timeout_ns != UINT64_MAX)
-		until = start + o->cfg.timeout_ns;
-	if (*deadline_ns < until)
-		until = *deadline_ns;
 	if (is_grpc(o) && !set_timeout(o, start, until))
-		return otr_post_unanswered(&o->post, rc, 0, res);
-	if (otr_post(&o->post, body, until, deadline_ns, &rc) || has_status(o, rc))
+		return otr_post_unanswered(&o->to.post, rc, 0, res);
+	if (otr_post(&o->to.post, body, until, deadline_ns, &rc) || has_status(o, rc))
 		return judge(o, n, res);
-	return otr_post_unanswered(&o->post, rc, otr_post_now_ns() - start, res);
+	return otr_post_unanswered(&o->to.post, rc, otr_now() - start, res);
 }
 
 static enum otr_push otlp_push(void *state, const struct otr_span *const *spans, size_t n,
 			       const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
 	struct otr_slice body;
+	int rc = encode(state, spans, n, &body);
 
-	if (!encode(state, spans, n, &body))
-		return otlp_send(state, body, n, deadline_ns, res);
-	snprintf(res->why, sizeof(res->why), "a batch of %zu spans does not fit into memory", n);
-	return OTR_PUSH_DROP;
+	return rc ? otr_push_fault(rc, "cannot encode the spans", res)
+		  : otlp_send(state, body, n, deadline_ns, res);
 }
 
 static const char *otlp_kind(const void *state)
@@ -238,12 +188,12 @@ static const char *otlp_kind(const void *state)
 	};
 	const struct otlp *o = state;
 
-	return kinds[o->cfg.protocol][o->cfg.gzip];
+	return kinds[o->to.cfg.protocol][o->to.cfg.gzip];
 }
 
 static uint64_t otlp_batch_ns(const void *state)
 {
-	return ((const struct otlp *)state)->cfg.batch_ns;
+	return ((const struct otlp *)state)->to.cfg.batch_ns;
 }
 
 const struct otr_exporter_ops otr_exporter_otlp = {

@@ -25,8 +25,9 @@
 #include "agent/base/log.h"
 #include "agent/base/own.h"
 #include "exporters/exporter.h"
+#include "exporters/post.h"
 
-#define TIMEOUT_MS 10000
+#define TIMEOUT_MS (OTR_TIMEOUT_S * 1000)
 
 static const char *env(const char *name)
 {
@@ -54,10 +55,7 @@ static const char *var(enum otr_otlp_protocol protocol, const char *what)
 /* The settings, if the user gave the option called `name` behind the URL; else NULL. */
 static const struct otr_otlp_settings *given(const struct otr_destination *dest, const char *name)
 {
-	for (size_t i = 0; dest->options && dest->options[i].name; i++)
-		if (!strcmp(dest->options[i].name, name))
-			return dest->given & (1u << i) ? dest->settings : NULL;
-	return NULL;
+	return otr_given(dest, name) ? dest->settings : NULL;
 }
 
 const char *otr_otlp_env_endpoint(const char **origin)
@@ -123,13 +121,6 @@ char *otr_otlp_grpc_target(const char *url, const char *origin)
 	return out.rc ? NULL : OTR_TAKE(out.data);
 }
 
-/* True for loopback, by name or address. */
-static bool is_here(const char *host)
-{
-	return host && (!strcasecmp(host, "localhost") || !strncmp(host, "127.", 4) ||
-			!strcmp(host, "::1") || !strcmp(host, "[::1]"));
-}
-
 static void read_compression(struct otr_otlp_config *cfg, const struct otr_destination *dest)
 {
 	const struct otr_otlp_settings *set = given(dest, "compression");
@@ -139,7 +130,7 @@ static void read_compression(struct otr_otlp_config *cfg, const struct otr_desti
 		cfg->gzip = set->compression == 0;
 		return;
 	}
-	cfg->gzip = v ? strcasecmp(v, "none") != 0 : !is_here(cfg->to.host);
+	cfg->gzip = v ? strcasecmp(v, "none") != 0 : !otr_post_is_here(cfg->to.host);
 	if (v && cfg->gzip && strcasecmp(v, "gzip"))
 		otr_log(OTR_LOG_WARN,
 			"OTEL_EXPORTER_OTLP_COMPRESSION: \"%s\" is ignored; "

@@ -42,7 +42,60 @@ struct otr_otlp_settings {
 	struct otr_spool_settings spool;
 };
 
+#define OTR_TIMEOUT_S 10 /* of one attempt, unless timeout= is given */
+
+extern const char *const otr_otlp_compressions[];
 extern const struct otr_option otr_otlp_options[];
+
+/* Rows of options that fill a struct otr_otlp_settings; `.env` and the like may follow. */
+#define OTR_POST_FIELD(f) .offset = offsetof(struct otr_otlp_settings, f)
+
+/* Which of them have variables differs: `e` is a macro that makes the name of one of its argument. */
+#define OTR_POST_OPTIONS(e, header_help)                                                           \
+	{.name = "header",                                                                         \
+	 .type = OTR_OPTION_LIST,                                                                  \
+	 OTR_POST_FIELD(headers),                                                                  \
+	 .value = "NAME:VALUE",                                                                    \
+	 .env = e(HEADERS),                                                                        \
+	 .help = "A header of each request, percent-encoded; repeatable." header_help},            \
+		{.name = "timeout",                                                                \
+		 .type = OTR_OPTION_DURATION,                                                      \
+		 OTR_POST_FIELD(timeout_ns),                                                       \
+		 .value = "D",                                                                     \
+		 .env = e(TIMEOUT),                                                                \
+		 .help = "Limit of one attempt; 0: none. Default: " OTR_TEXT(OTR_TIMEOUT_S) "s."}, \
+		{.name = "deadline",                                                               \
+		 .type = OTR_OPTION_DURATION,                                                      \
+		 OTR_POST_FIELD(deadline_ns),                                                      \
+		 .value = "D",                                                                     \
+		 .help = "Limit of a batch with all its attempts. Default: 5m; with "              \
+			 "spool=: none."},                                                         \
+		{.name = "compression",                                                            \
+		 .type = OTR_OPTION_ENUM,                                                          \
+		 .words = otr_otlp_compressions,                                                   \
+		 OTR_POST_FIELD(compression),                                                      \
+		 .value = "WORD",                                                                  \
+		 .env = e(COMPRESSION),                                                            \
+		 .help = "gzip or none. Default: gzip, but none to this host."},                   \
+		{.name = "ca",                                                                     \
+		 .type = OTR_OPTION_STRING,                                                        \
+		 OTR_POST_FIELD(ca),                                                               \
+		 .value = "FILE",                                                                  \
+		 .env = e(CERTIFICATE),                                                            \
+		 .help = "Certificates to trust, PEM. Default: those of this host."},              \
+		{.name = "cert",                                                                   \
+		 .type = OTR_OPTION_STRING,                                                        \
+		 OTR_POST_FIELD(cert),                                                             \
+		 .value = "FILE",                                                                  \
+		 .env = e(CLIENT_CERTIFICATE),                                                     \
+		 .help = "Certificate of the client, PEM."},                                       \
+		{.name = "key",                                                                    \
+		 .type = OTR_OPTION_STRING,                                                        \
+		 OTR_POST_FIELD(key),                                                              \
+		 .value = "FILE",                                                                  \
+		 .env = e(CLIENT_KEY),                                                             \
+		 .help = "Private key of the client, PEM."},                                       \
+		OTR_SPOOL_OPTIONS(struct otr_otlp_settings, spool)
 
 struct otr_otlp_config {
 	struct otr_otlp_url to;

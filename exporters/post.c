@@ -7,8 +7,8 @@
 #include <pthread.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "agent/base/clock.h"
 #include "agent/base/version.h"
 #include "agent/resource/percent.h"
 
@@ -20,14 +20,6 @@
 static void init_once(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-uint64_t otr_post_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 bool otr_post_header(struct curl_slist **list, const char *line)
@@ -110,8 +102,9 @@ int otr_post_open(struct otr_post *p, const struct otr_post_target *to)
 	curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, to->headers);
 	curl_easy_setopt(p->easy, CURLOPT_USERAGENT, USER_AGENT);
 	curl_easy_setopt(p->easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(p->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_QUICK_EXIT, 1L);
+	/* What a proxy answers to CONNECT is no answer of the backend. */
+	curl_easy_setopt(p->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(p->easy, CURLOPT_WRITEFUNCTION, on_answer);
 	curl_easy_setopt(p->easy, CURLOPT_WRITEDATA, p);
@@ -128,9 +121,10 @@ int otr_post_open(struct otr_post *p, const struct otr_post_target *to)
 
 void otr_post_fini(struct otr_post *p)
 {
+	if (p->easy)
+		otr_post_first_header(p, NULL);
 	curl_easy_cleanup(p->easy);
 	curl_multi_cleanup(p->multi);
-	otr_post_first_header(p, NULL);
 	otr_buf_fini(&p->answer);
 }
 
@@ -140,11 +134,10 @@ bool otr_post_first_header(struct otr_post *p, const char *line)
 		p->first->next = NULL; /* the others belong to the target */
 	curl_slist_free_all(p->first);
 	p->first = line ? curl_slist_append(NULL, line) : NULL;
-	if (!p->first)
-		return !line;
-	p->first->next = p->to.headers;
-	curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, p->first);
-	return true;
+	if (p->first)
+		p->first->next = p->to.headers;
+	curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, p->first ? p->first : p->to.headers);
+	return p->first || !line;
 }
 
 /* Returns how the transfer ended; CURLE_OK with `*done` false while it runs. */
@@ -178,7 +171,7 @@ static CURLcode run(struct otr_post *p, uint64_t until_ns, const _Atomic uint64_
 		if (done)
 			break;
 		rc = CURLE_OPERATION_TIMEDOUT;
-		if (otr_post_now_ns() >= until_ns || otr_post_now_ns() >= *deadline_ns)
+		if (otr_now() >= until_ns || otr_now() >= *deadline_ns)
 			break;
 		if (curl_multi_poll(p->multi, NULL, 0, LOOK_EVERY_MS, NULL) != CURLM_OK)
 			break;
@@ -198,21 +191,20 @@ bool otr_post(struct otr_post *p, struct otr_slice body, uint64_t until_ns,
 	curl_easy_setopt(p->easy, CURLOPT_FRESH_CONNECT, (long)p->failed);
 	*rc = run(p, until_ns, deadline_ns);
 	p->failed = *rc != CURLE_OK;
-	p->failed = *rc != CURLE_OK;
 	return *rc == CURLE_OK || (*rc == CURLE_WRITE_ERROR && p->answered > ANSWER_MAX);
 }
 
-static bool is_here(const char *host)
+bool otr_post_is_here(const char *host)
 {
-	return !strcasecmp(host, "localhost") || !strcmp(host, "[::1]") ||
-	       !strncmp(host, "127.", 4);
+	return host && (!strcasecmp(host, "localhost") || !strncmp(host, "127.", 4) ||
+			!strcmp(host, "::1") || !strcmp(host, "[::1]"));
 }
 
 static void explain_refused(const struct otr_post *p, struct otr_push_result *res)
 {
 	int n = snprintf(res->why, sizeof(res->why), "connection refused");
 
-	if (is_here(p->to.host))
+	if (otr_post_is_here(p->to.host))
 		snprintf(res->why + n, sizeof(res->why) - (size_t)n,
 			 "\nNothing listens on port %u here.", p->to.port);
 }
@@ -231,13 +223,5 @@ enum otr_push otr_post_unanswered(const struct otr_post *p, CURLcode rc, uint64_
 	else
 		snprintf(res->why, sizeof(res->why), "%s",
 			 p->error[0] ? p->error : curl_easy_strerror(rc));
-	switch (rc) {
-	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CACERT_BADFILE:
-		return OTR_PUSH_DROP;
-	default:
-		return OTR_PUSH_RETRY;
-	}
+	return OTR_PUSH_RETRY;
 }

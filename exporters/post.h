@@ -27,7 +27,7 @@ struct otr_post_target {
 	struct curl_slist *headers;
 	bool http2; /* from the first byte, without an upgrade of HTTP/1 */
 
-	/* Called for each header and trailer of an answer; or NULL. */
+	/* Called for each header and trailer of an answer of the backend; or NULL. */
 	void (*on_header)(void *arg, struct otr_slice name, struct otr_slice value);
 	void *arg;
 };
@@ -52,16 +52,17 @@ void otr_post_fini(struct otr_post *p);
 bool otr_post(struct otr_post *p, struct otr_slice body, uint64_t until_ns,
 	      const _Atomic uint64_t *deadline_ns, CURLcode *rc);
 
-/* What it means that no answer came after `waited_ns`: the batch is tried again, unless the fault
- * lies in our settings. Writes the reason. */
+/* What it means that no answer came after `waited_ns`: the batch is tried again, whatever the reason is,
+ * since nobody has refused it. A certificate may be missing for a moment while it is replaced. Writes
+ * the reason. */
 enum otr_push otr_post_unanswered(const struct otr_post *p, CURLcode rc, uint64_t waited_ns,
 				  struct otr_push_result *res);
 
-/* CLOCK_MONOTONIC. */
-uint64_t otr_post_now_ns(void);
+/* True for loopback, by name or address. */
+bool otr_post_is_here(const char *host);
 
-/* Puts `line` before the headers of the target, for the next POST alone: later calls replace it. False:
- * out of memory. */
+/* Puts `line` before the headers of the target, for the POSTs until the next call; NULL: those of the
+ * target alone. False: out of memory, and as with NULL. */
 bool otr_post_first_header(struct otr_post *p, const char *line);
 
 /* Appends `line` to `list`. False: out of memory, `list` is unchanged. */

@@ -24,8 +24,6 @@
 #include "exporters/metrics.h"
 #include "exporters/scrape.h"
 
-#define SERIES 1000
-
 struct settings {
 	int64_t series;
 };
@@ -34,11 +32,11 @@ static const struct otr_option options[] = {
 	{.name = "series",
 	 .type = OTR_OPTION_INT,
 	 .min = 1,
-	 .max = 100000,
+	 .max = 10000,
 	 .offset = offsetof(struct settings, series),
 	 .value = "N",
-	 .help = "Limit of the sets of labels of a metric. Further ones are counted in one. "
-		 "Default: 1000."},
+	 .help = "Limit of the sets of labels of a metric; a page has 32 MiB of them at most. "
+		 "Further ones are counted in one. Default: " OTR_TEXT(OTR_SERIES) "."},
 	{.name = NULL},
 };
 
@@ -171,7 +169,7 @@ static int prometheus_open(void *state, const struct otr_destination *dest, stru
 		 strchr(at.host, ':') ? "prometheus://[%s]:%u" : "prometheus://%s:%u", at.host,
 		 at.port);
 	pthread_mutex_init(&p->lock, NULL);
-	rc = otr_metrics_new(&p->metrics, set ? (size_t)set->series : SERIES);
+	rc = otr_metrics_new(&p->metrics, set ? (size_t)set->series : OTR_SERIES);
 	if (rc)
 		otr_err_set(err, "export to %s: out of memory", p->where);
 	else

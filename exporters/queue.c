@@ -17,9 +17,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/base/buf.h"
+#include "agent/base/clock.h"
 #include "agent/base/confine.h"
 #include "agent/base/err.h"
 #include "agent/base/loss.h"
@@ -60,14 +60,6 @@ struct otr_queue {
 	struct otr_queue_stats stats;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* Sleeps until `at_ns` or a signal of `wake`; the caller holds the lock. */
 static void wait_until(struct otr_queue *q, uint64_t at_ns)
 {
@@ -100,7 +92,7 @@ static size_t gather(struct otr_queue *q)
 		q->batch[n] = *slot(q, n);
 		bytes += bytes_of(q->batch[n++]);
 	}
-	q->since_ns = now_ns(); /* the others came later, or are the next batch */
+	q->since_ns = otr_now(); /* the others came later, or are the next batch */
 	return n;
 }
 
@@ -108,7 +100,7 @@ static size_t gather(struct otr_queue *q)
 static size_t next_batch(struct otr_queue *q)
 {
 	while (!q->closing && q->count < q->cfg.batch_max &&
-	       (!q->count || now_ns() < q->since_ns + q->cfg.delay_ns)) {
+	       (!q->count || otr_now() < q->since_ns + q->cfg.delay_ns)) {
 		if (q->count)
 			wait_until(q, q->since_ns + q->cfg.delay_ns);
 		else
@@ -158,7 +150,8 @@ static void count_failed(struct otr_queue *q, size_t n)
 /* Keeps the reason why a batch, or a part of it, was not taken. */
 static void keep_reason(struct otr_queue *q, enum otr_push out, const struct otr_push_result *res)
 {
-	enum otr_loss cause = out == OTR_PUSH_RETRY ? OTR_LOSS_EXPORT : OTR_LOSS_REFUSED;
+	bool is_refused = out == OTR_PUSH_DROP || out == OTR_PUSH_OK;
+	enum otr_loss cause = is_refused ? OTR_LOSS_REFUSED : OTR_LOSS_EXPORT;
 
 	if (out != OTR_PUSH_OK || res->rejected)
 		otr_loss_because(cause, "%s: %s", q->ops->where(q->state),
@@ -177,7 +170,7 @@ static uint64_t batch_end(const struct otr_queue *q, uint64_t began)
 static enum otr_push push_once(struct otr_queue *q, size_t n, uint64_t end_ns,
 			       struct otr_push_result *res)
 {
-	uint64_t deadline = now_ns() + q->cfg.push_ns;
+	uint64_t deadline = otr_now() + q->cfg.push_ns;
 	enum otr_push out;
 
 	if (q->cfg.push_ns == UINT64_MAX)
@@ -218,7 +211,7 @@ static uint64_t pause_after(struct otr_queue *q, struct otr_backoff *bo,
 /* True if a batch whose first try was at `began` is not tried again after `pause`. */
 static bool is_given_up(const struct otr_queue *q, uint64_t began, uint64_t pause)
 {
-	uint64_t now = now_ns(), end = batch_end(q, began);
+	uint64_t now = otr_now(), end = batch_end(q, began);
 
 	if (end != UINT64_MAX && now + pause >= end)
 		return true;
@@ -231,9 +224,9 @@ static bool is_given_up(const struct otr_queue *q, uint64_t began, uint64_t paus
 static void rest(struct otr_queue *q, uint64_t pause)
 {
 	bool closing = q->closing;
-	uint64_t until = now_ns() + pause;
+	uint64_t until = otr_now() + pause;
 
-	while (q->closing == closing && now_ns() < until)
+	while (q->closing == closing && otr_now() < until)
 		wait_until(q, until);
 }
 
@@ -242,7 +235,7 @@ static void deliver(struct otr_queue *q, size_t n)
 {
 	struct otr_backoff bo = {0};
 	struct otr_push_result res;
-	uint64_t began = now_ns(), pause = 0;
+	uint64_t began = otr_now(), pause = 0;
 	enum otr_push out;
 
 	for (;;) {
@@ -258,13 +251,13 @@ static void deliver(struct otr_queue *q, size_t n)
 						  .waiting = q->count -
 							     (out == OTR_PUSH_RETRY ? 0 : n),
 						  .room = q->cfg.queue_max,
-						  .now_ns = now_ns(),
+						  .now_ns = otr_now(),
 						  .next_ns = pause});
 		if (out != OTR_PUSH_RETRY || is_given_up(q, began, pause))
 			break;
 		rest(q, pause);
 	}
-	if (out == OTR_PUSH_RETRY)
+	if (out == OTR_PUSH_RETRY || out == OTR_PUSH_FAIL)
 		count_failed(q, n);
 	else
 		count_taken(q, n, out == OTR_PUSH_DROP ? n : res.rejected);
@@ -274,7 +267,7 @@ static void deliver(struct otr_queue *q, size_t n)
 /* True if the queue closes and the backend takes no more spans in time. */
 static bool cannot_deliver(const struct otr_queue *q)
 {
-	return q->closing && (now_ns() >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES);
+	return q->closing && (otr_now() >= q->close_ns || q->health.failures >= OTR_HEALTH_TRIES);
 }
 
 static void *work(void *arg)
@@ -314,7 +307,7 @@ void otr_queue_push(struct otr_queue *q, struct otr_span *sp)
 	*slot(q, q->count++) = otr_span_ref(sp);
 	fresh = q->count;
 	if (fresh == 1)
-		q->since_ns = now_ns();
+		q->since_ns = otr_now();
 	if (fresh == 1 || fresh == q->cfg.batch_max)
 		pthread_cond_signal(&q->wake);
 	pthread_mutex_unlock(&q->lock);

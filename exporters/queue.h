@@ -45,7 +45,7 @@ struct otr_queue_stats {
 	uint64_t accepted; /* by the backend */
 	uint64_t refused;  /* by the backend: OTR_LOSS_REFUSED */
 	uint64_t dropped;  /* the queue was full: OTR_LOSS_QUEUE */
-	uint64_t failed;   /* not delivered in time: OTR_LOSS_EXPORT */
+	uint64_t failed;   /* not delivered: in time, or at all: OTR_LOSS_EXPORT */
 	uint64_t waiting;  /* in the queue now */
 	uint64_t room;	   /* of the queue, in spans */
 };

@@ -14,9 +14,11 @@
 #include "agent/base/utf8.h"
 #include "exporters/json.h"
 
-#define SERIES_MAX  1000
 #define EXEMPLAR_NS 60000000000ull
 #define VALUE_MAX   200
+#define LINE_BYTES \
+	64 /* of a line besides the name and the labels: "_bucket", the bound, the value */
+#define TRACE_BYTES 160 /* of an exemplar; a series has one */
 #define OVERFLOW    "otel_metric_overflow=\"true\""
 
 struct otr_series {
@@ -47,15 +49,26 @@ static struct otr_series *overflow_of(struct otr_metric *m)
 	return m->overflow;
 }
 
+/* How many bytes of a page a series has at most. */
+static size_t page_bytes(const struct otr_metric *m, size_t labels)
+{
+	size_t lines = m->bounds ? m->n_bounds + 3 : 1;
+	size_t n = TRACE_BYTES + lines * (strlen(m->name) + labels + LINE_BYTES);
+
+	return m->count_name ? n + strlen(m->count_name) + labels + LINE_BYTES : n;
+}
+
 /* NULL: out of memory, even for the overflow. */
 static struct otr_series *series_of(struct otr_metric *m, struct otr_slice labels)
 {
 	struct otr_series *s;
+	size_t bytes;
 
 	HASH_FIND(hh, m->all, labels.data, labels.len, s);
 	if (s)
 		return s;
-	if (m->n >= (m->max ? m->max : SERIES_MAX))
+	bytes = page_bytes(m, labels.len);
+	if (m->n >= (m->max ? m->max : OTR_SERIES) || (m->room && *m->room < bytes))
 		return overflow_of(m);
 	s = make(labels);
 	if (!s)
@@ -66,6 +79,8 @@ static struct otr_series *series_of(struct otr_metric *m, struct otr_slice label
 		return overflow_of(m);
 	}
 	m->n++;
+	if (m->room)
+		*m->room -= bytes;
 	return s;
 }
 

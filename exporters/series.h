@@ -10,8 +10,8 @@
  *	# TYPE name histogram
  *	name_bucket{labels,le="0.1"} 3
  *
- * Labels come from traffic, so their number is limited: what comes after the limit is counted in one
- * series with the label otel_metric_overflow="true", and no sum is ever too low.
+ * Labels come from traffic, so their number is limited, as is the length of the page that metrics share:
+ * what comes after the limit is counted in one series with the label otel_metric_overflow="true", and no sum is ever too low.
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 
@@ -30,6 +30,9 @@ enum otr_page {
 	OTR_PAGE_OPENMETRICS,
 };
 
+/* Appends a whole page. Returns 0 or -errno. */
+typedef int (*otr_page_fn)(void *arg, struct otr_buf *out, enum otr_page format);
+
 /* The trace that an observation belongs to. */
 struct otr_exemplar {
 	uint8_t trace_id[16];
@@ -38,6 +41,7 @@ struct otr_exemplar {
 };
 
 #define OTR_BOUNDS_MAX 16
+#define OTR_SERIES     1000 /* of a metric that says no other number */
 
 struct otr_metric {
 	const char *name, *help;
@@ -45,7 +49,8 @@ struct otr_metric {
 		*count_help;  /* a counter of the same labels, of the counts; or NULL */
 	const double *bounds; /* of a histogram; NULL: a counter */
 	size_t n_bounds;
-	size_t max; /* series; 0: 1000 */
+	size_t max;   /* series; 0: OTR_SERIES */
+	size_t *room; /* bytes of a page that are left to further series; NULL: no limit */
 
 	struct otr_series *all; /* begins zeroed, as the next two */
 	struct otr_series *overflow;

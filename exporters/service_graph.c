@@ -56,25 +56,22 @@ struct otr_graph_half {
 static const double bounds[] = {0.002, 0.004, 0.008, 0.016, 0.032, 0.064,
 				0.128, 0.256, 0.512, 1.02,  2.05,  4.1};
 
-int otr_graph_init(struct otr_graph *g, size_t series_max)
+int otr_graph_init(struct otr_graph *g)
 {
 	memset(g, 0, sizeof(*g));
 	g->total = (struct otr_metric){
 		.name = "traces_service_graph_request_total",
 		.help = "Requests between two services.",
-		.max = series_max,
 	};
 	g->failed = (struct otr_metric){
 		.name = "traces_service_graph_request_failed_total",
 		.help = "Failed requests between two services.",
-		.max = series_max,
 	};
 	g->client = (struct otr_metric){
 		.name = "traces_service_graph_request_client_seconds",
 		.help = "Duration of requests, as the client sees it.",
 		.bounds = bounds,
 		.n_bounds = OTR_ARRAY_SIZE(bounds),
-		.max = series_max,
 	};
 	g->server = g->client;
 	g->server.name = "traces_service_graph_request_server_seconds";
@@ -82,7 +79,6 @@ int otr_graph_init(struct otr_graph *g, size_t series_max)
 	g->unpaired = (struct otr_metric){
 		.name = "traces_service_graph_unpaired_spans_total",
 		.help = "Server spans whose client is not traced here.",
-		.max = series_max,
 	};
 	g->ring = calloc(RING, sizeof(*g->ring)); /* pages are used as they are needed */
 	return g->ring ? 0 : -ENOMEM;
@@ -128,22 +124,11 @@ static const char *name_of(struct otr_graph *g, struct otr_slice text)
 	return name->text;
 }
 
-static struct otr_slice peer_service(const struct otr_span *sp)
-{
-	const struct otr_attr *at;
-
-	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
-		if (at->key == OTR_KEY_CUSTOM && at->type == OTR_ATTR_STRING &&
-		    otr_slice_eq(at->name, OTR_SLICE("peer.service")))
-			return at->string;
-	return OTR_SLICE_NONE;
-}
-
 /* The name of a server that is not traced. */
 static const char *peer_of(struct otr_graph *g, const struct otr_span *sp)
 {
 	static const enum otr_key keys[] = {OTR_KEY_DB_NAMESPACE, OTR_KEY_DB_SYSTEM_NAME};
-	struct otr_slice name = peer_service(sp);
+	struct otr_slice name = otr_span_custom(sp, OTR_SLICE("peer.service"));
 	char text[NAME_MAX];
 
 	if (!name.len)

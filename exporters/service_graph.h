@@ -21,7 +21,7 @@ struct otr_span;
 struct otr_graph_half; /* a span that waits */
 struct otr_graph_name;
 
-struct otr_graph { /* begins zeroed but for `max` of the metrics */
+struct otr_graph {
 	struct otr_metric total, failed, client, server, unpaired;
 	struct otr_graph_half *ring;	/* in the order in which they came */
 	struct otr_graph_half *waiting; /* those that still wait, by trace and span */
@@ -30,8 +30,8 @@ struct otr_graph { /* begins zeroed but for `max` of the metrics */
 	size_t n_names;
 };
 
-/* Returns 0 or -ENOMEM. */
-int otr_graph_init(struct otr_graph *g, size_t series_max);
+/* Returns 0 or -ENOMEM. The limits of the metrics are the caller's to set. */
+int otr_graph_init(struct otr_graph *g);
 void otr_graph_fini(struct otr_graph *g);
 
 /* Takes one span into account; `weight`: how many it stands for. Borrows it. */

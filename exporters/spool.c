@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -21,12 +20,13 @@
 #include "agent/base/err.h"
 #include "agent/base/loss.h"
 #include "agent/base/own.h"
+#include "exporters/spool_dir.h"
 
 #define MAGIC	    "OTRSPOOL"
 #define VERSION	    1
 #define SUFFIX	    ".batch"
 #define NAME_DIGITS 20
-#define BODY_MAX    (64u << 20)
+#define BODY_MAX    ((64u << 20) - 1) /* a struct otr_buf has room for one byte more */
 
 struct head {
 	char magic[8];
@@ -117,15 +117,17 @@ static void drop(struct otr_spool *sp, size_t i)
 	unlink_batch(sp, b.id);
 }
 
-/* Drops the oldest batches, but the one that is being sent, until `bytes` more fit. */
+/* Drops the oldest batches, but the one that is being sent, until `bytes` more fit. None is dropped for
+ * a batch that would not fit then, either. */
 static int make_room(struct otr_spool *sp, uint64_t bytes, uint64_t *dropped)
 {
+	uint64_t kept = sp->reading ? bytes_of(&sp->list[sp->first]) : 0;
 	size_t oldest;
 
+	if (kept + bytes > sp->max_bytes)
+		return bytes > sp->max_bytes ? -EMSGSIZE : -EAGAIN;
 	while (sp->stats.bytes + bytes > sp->max_bytes) {
 		oldest = sp->first + sp->reading;
-		if (oldest >= sp->end)
-			return -ENOSPC;
 		*dropped += sp->list[oldest].spans;
 		drop(sp, oldest);
 	}
@@ -195,20 +197,25 @@ static int read_all(int fd, void *data, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return -EBADMSG;
+			return n < 0 ? -errno : -EBADMSG;
 		p += n;
 		len -= (size_t)n;
 	}
 	return 0;
 }
 
-static bool is_head(const struct head *h)
+/* Returns 0; -EBADMSG: it is no head; -EPROTO: another version of otrace wrote it. */
+static int check_head(const struct head *h)
 {
-	return !memcmp(h->magic, MAGIC, sizeof(h->magic)) && h->version == VERSION &&
-	       h->len <= BODY_MAX && memchr(h->kind, '\0', sizeof(h->kind));
+	if (memcmp(h->magic, MAGIC, sizeof(h->magic)))
+		return -EBADMSG;
+	if (h->version != VERSION)
+		return -EPROTO;
+	return h->len <= BODY_MAX && memchr(h->kind, '\0', sizeof(h->kind)) ? 0 : -EBADMSG;
 }
 
-/* Opens a batch and reads its head. Returns a descriptor or -errno. */
+/* Opens a batch and reads its head. Returns a descriptor; -EBADMSG: it is damaged; or -errno, which
+ * says nothing about the batch. */
 static int open_batch(const struct otr_spool *sp, uint64_t id, struct head *head)
 {
 	char name[32];
@@ -219,10 +226,12 @@ static int open_batch(const struct otr_spool *sp, uint64_t id, struct head *head
 	if (fd < 0)
 		return -errno;
 	rc = read_all(fd, head, sizeof(*head));
-	if (!rc && is_head(head))
+	if (!rc)
+		rc = check_head(head);
+	if (!rc)
 		return fd;
 	close(fd);
-	return -EBADMSG;
+	return rc;
 }
 
 static int read_batch(const struct otr_spool *sp, const struct batch *b, struct otr_buf *body)
@@ -231,8 +240,10 @@ static int read_batch(const struct otr_spool *sp, const struct batch *b, struct 
 	int fd = open_batch(sp, b->id, &head), rc;
 	char *to;
 
+	if (fd == -ENOENT || fd == -EPROTO)
+		return -EBADMSG; /* it was there and of this version: somebody else changed it */
 	if (fd < 0)
-		return -EBADMSG;
+		return fd;
 	otr_buf_reset(body);
 	to = otr_buf_room(body, head.len + 1);
 	rc = !to ? -ENOMEM : head.len != b->len ? -EBADMSG : read_all(fd, to, head.len);
@@ -272,32 +283,58 @@ static void lose(uint64_t spans, const char *why)
 	otr_loss_because(OTR_LOSS_EXPORT, "%s", why);
 }
 
+static int refuse(const char *dir, const char *holds, const char *sends, struct otr_err *err)
+{
+	otr_err_set(err, "spool %s: it holds spans as %s, and this export sends %s", dir, holds,
+		    sends);
+	otr_err_hint(err, "send them with the settings of before, use another folder, or remove "
+			  "them");
+	return -EINVAL;
+}
+
+static int refuse_version(const char *dir, uint32_t version, struct otr_err *err)
+{
+	otr_err_set(err, "spool %s: it holds batches in format %u, and this otrace reads format %u",
+		    dir, version, VERSION);
+	otr_err_hint(err,
+		     "send them with the otrace of before, use another folder, or remove them");
+	return -EINVAL;
+}
+
+/* Reads the head of a batch and checks the length of its file. Returns as open_batch(), or 0. */
+static int head_of(const struct otr_spool *sp, uint64_t id, struct head *head)
+{
+	int fd = open_batch(sp, id, head), rc = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st))
+		rc = -errno;
+	else if ((uint64_t)st.st_size != sizeof(*head) + head->len)
+		rc = -EBADMSG;
+	close(fd);
+	return rc;
+}
+
 /* Takes one file of before into the list. */
 static int adopt(struct otr_spool *sp, const char *dir, uint64_t id, struct otr_err *err)
 {
-	struct batch b = {.id = id};
-	struct head head;
-	struct stat st;
-	int fd = open_batch(sp, id, &head);
+	struct head head = {.spans = 0};
+	int rc = head_of(sp, id, &head);
 
-	if (fd < 0 || fstat(fd, &st) || (uint64_t)st.st_size != sizeof(head) + head.len) {
-		if (fd >= 0)
-			close(fd);
+	if (rc == -EBADMSG) {
 		unlink_batch(sp, id);
-		lose(fd >= 0 ? head.spans : 1, "a batch of the spool was damaged");
+		lose(!check_head(&head) ? head.spans : 1, "a batch of the spool was damaged");
 		return 0;
 	}
-	close(fd);
-	if (strcmp(head.kind, sp->kind)) {
-		otr_err_set(err, "spool %s: it holds spans as %s, and this export sends %s", dir,
-			    head.kind, sp->kind);
-		otr_err_hint(err, "send them with the settings of before, use another folder, or "
-				  "remove them");
-		return -EINVAL;
-	}
-	b.spans = head.spans;
-	b.len = head.len;
-	return append(sp, &b);
+	if (rc == -EPROTO)
+		return refuse_version(dir, head.version, err);
+	if (rc)
+		return rc;
+	if (strcmp(head.kind, sp->kind))
+		return refuse(dir, head.kind, sp->kind, err);
+	return append(sp, &(struct batch){.id = id, .spans = head.spans, .len = head.len});
 }
 
 static int scan(struct otr_spool *sp, const char *path, struct otr_err *err)
@@ -317,31 +354,6 @@ static int scan(struct otr_spool *sp, const char *path, struct otr_err *err)
 		qsort(sp->list, sp->end, sizeof(*sp->list), by_id);
 	sp->next_id = sp->end ? sp->list[sp->end - 1].id + 1 : 1;
 	return rc;
-}
-
-/* Opens the folder and takes its lock. What is in it is sent as it is, so it must be ours alone. */
-static int open_folder(struct otr_spool *sp, const char *path, struct otr_err *err)
-{
-	struct stat st;
-
-	if (mkdir(path, 0700) && errno != EEXIST)
-		return -errno;
-	sp->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (sp->dir < 0 || fstat(sp->dir, &st))
-		return -errno;
-	if (st.st_uid != geteuid() || st.st_mode & 022) {
-		otr_err_set(err, "spool %s: others may write to it", path);
-		otr_err_hint(err, "right: a folder of the user that runs otrace, with mode 0700");
-		return -EPERM;
-	}
-	sp->lock_fd = openat(sp->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (sp->lock_fd < 0)
-		return -errno;
-	if (!flock(sp->lock_fd, LOCK_EX | LOCK_NB))
-		return 0;
-	otr_err_set(err, "spool %s: another otrace uses it", path);
-	otr_err_hint(err, "right: a folder for each export");
-	return -EBUSY;
 }
 
 static struct otr_spool *spool_new(uint64_t max_bytes, const char *kind)
@@ -370,8 +382,8 @@ int otr_spool_open(struct otr_spool **out, const char *dir, uint64_t max_bytes, 
 
 	otr_err_set(err, "%s", "");
 	if (!rc)
-		rc = open_folder(sp, dir, err);
-	if (!rc)
+		rc = sp->dir = otr_spool_dir_open(dir, &sp->lock_fd, err);
+	if (rc >= 0)
 		rc = scan(sp, dir, err);
 	if (!rc) {
 		*out = OTR_TAKE(sp);
@@ -397,8 +409,6 @@ void otr_spool_close(struct otr_spool **spp)
 	free(sp->list);
 	free(sp);
 }
-
-/* ---- use ---- */
 
 int otr_spool_put(struct otr_spool *sp, struct otr_slice body, uint32_t n, uint64_t *dropped)
 {

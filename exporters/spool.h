@@ -31,7 +31,7 @@ struct otr_spool;
 /* Opens the folder `dir`, which is made if it is missing, for at most `max_bytes`. `kind` names what
  * bodies are ("otlp/grpc+gzip"). Batches of before are kept; those that are damaged are removed, and
  * counted as OTR_LOSS_EXPORT. Returns 0, or -errno with the reason in `err`: in use by another process,
- * or holding batches of another kind, which this one cannot send. */
+ * holding batches of another kind or version, which this one cannot send, or not to be read. */
 int otr_spool_open(struct otr_spool **out, const char *dir, uint64_t max_bytes, const char *kind,
 		   struct otr_err *err);
 
@@ -39,11 +39,13 @@ int otr_spool_open(struct otr_spool **out, const char *dir, uint64_t max_bytes, 
 void otr_spool_close(struct otr_spool **sp);
 
 /* Appends a batch of `n` spans. `*dropped` is the number of spans that were dropped for it. Returns 0, or
- * -errno: then the batch is in no file. */
+ * -errno: then the batch is in no file. -EMSGSIZE: it is larger than the spool; -EAGAIN: there is no room
+ * for it beside the batch that is being sent. */
 int otr_spool_put(struct otr_spool *sp, struct otr_slice body, uint32_t n, uint64_t *dropped);
 
 /* Reads the oldest batch into `body`, and keeps it from being dropped. Returns 0; -ENOENT: there is
- * none; or -EBADMSG: it was damaged, and is removed and counted. */
+ * none; -EBADMSG: it was damaged or is gone, and is removed and counted; or another -errno: it cannot be
+ * read now, and stays. */
 int otr_spool_first(struct otr_spool *sp, struct otr_buf *body, uint32_t *n);
 
 /* Removes the batch that otr_spool_first() read. */

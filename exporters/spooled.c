@@ -6,7 +6,7 @@
  *
  * Each batch goes through the disk, so there is one order, and what is sent does not depend on when the
  * backend fails. A batch is tried until it is taken or refused; no time limit drops it, only the size of
- * the spool does. At the end of otrace the rest stays on disk, for the next run with the same folder.
+ * the spool does: so deadline= is refused beside spool=. At the end of otrace the rest stays on disk, for the next run with the same folder.
  */
 
 #include "exporters/spooled.h"
@@ -31,7 +31,6 @@
 #include "exporters/spool.h"
 
 #define MIB	    (1ull << 20)
-#define SEND_NS	    (30 * OTR_NS_PER_S) /* the longest that one try takes */
 #define IDLE_NS	    (3600 * OTR_NS_PER_S)
 #define NOTICES_MAX 4096
 
@@ -51,30 +50,10 @@ struct spooled {
 	struct otr_buf notices;
 };
 
-static const struct otr_option *option_of(const struct otr_destination *dest, const char *name,
-					  uint32_t *bit)
-{
-	for (uint32_t i = 0; dest->options && dest->options[i].name; i++) {
-		if (strcmp(dest->options[i].name, name))
-			continue;
-		*bit = 1u << i;
-		return &dest->options[i];
-	}
-	return NULL;
-}
-
-static const void *value_of(const struct otr_destination *dest, const char *name)
-{
-	uint32_t bit = 0;
-	const struct otr_option *o = option_of(dest, name, &bit);
-
-	return o && dest->given & bit ? (const char *)dest->settings + o->offset : NULL;
-}
-
 bool otr_spool_wanted(struct otr_destination *dest)
 {
-	char *const *dir = value_of(dest, "spool");
-	const int64_t *mib = value_of(dest, "spool-max");
+	char *const *dir = otr_given(dest, "spool");
+	const int64_t *mib = otr_given(dest, "spool-max");
 
 	dest->spool = dir ? *dir : NULL;
 	dest->spool_max = (mib ? (uint64_t)*mib : OTR_SPOOL_MIB) * MIB;
@@ -129,7 +108,7 @@ static uint64_t try_batch(struct spooled *s, uint32_t n, struct otr_backoff *bo)
 	uint64_t pause = 0;
 	enum otr_push out;
 
-	s->send_deadline_ns = otr_now() + SEND_NS;
+	s->send_deadline_ns = UINT64_MAX; /* the exporter has its timeout= */
 	if (s->is_closing) /* asked after the store: end_sending() stores them the other way round */
 		s->send_deadline_ns = s->close_ns;
 	out = s->ops->send(s->state, otr_buf_view(&s->body), n, &s->send_deadline_ns, &res);
@@ -150,6 +129,16 @@ static bool is_over(const struct spooled *s, bool failed)
 	return s->is_closing && (failed || otr_now() >= s->close_ns);
 }
 
+/* The oldest batch cannot be read now. Returns how long to wait before the next try. */
+static uint64_t note_unread(struct spooled *s, uint32_t n, int rc)
+{
+	struct otr_push_result res = {0};
+
+	snprintf(res.why, sizeof(res.why), "cannot read the spool: %s", strerror(-rc));
+	note(s, OTR_PUSH_RETRY, &res, n, OTR_NS_PER_S);
+	return OTR_NS_PER_S;
+}
+
 static void *work(void *arg)
 {
 	struct otr_backoff bo = {0};
@@ -165,11 +154,12 @@ static void *work(void *arg)
 			break;
 		if (rc == -EBADMSG)
 			continue;
-		pause = rc ? 0 : try_batch(s, n, &bo);
+		if (rc == -ENOENT)
+			pause = 0;
+		else
+			pause = rc ? note_unread(s, n, rc) : try_batch(s, n, &bo);
 		if (rc || pause)
-			otr_spool_wait(s->spool, otr_now() + (pause	      ? pause
-							      : rc == -ENOENT ? IDLE_NS
-									      : OTR_NS_PER_S));
+			otr_spool_wait(s->spool, otr_now() + (pause ? pause : IDLE_NS));
 	}
 	return NULL;
 }
@@ -231,6 +221,18 @@ static int start(struct spooled *s)
 	return rc;
 }
 
+static int refuse_deadline(const struct spooled *s, const struct otr_destination *dest,
+			   struct otr_err *err)
+{
+	otr_err_set(err,
+		    "export to %s (from %s): deadline= and spool= exclude each other: a spool "
+		    "keeps each batch until it is delivered",
+		    s->ops->where(s->state), dest->origin);
+	otr_err_hint(err, "right: one of them; with spool=, timeout= limits an attempt and "
+			  "spool-max= what waits");
+	return -EINVAL;
+}
+
 static int open_behind(struct spooled *s, const struct otr_destination *dest, struct otr_err *err)
 {
 	void *state = calloc(1, s->ops->state_size);
@@ -241,6 +243,8 @@ static int open_behind(struct spooled *s, const struct otr_destination *dest, st
 		return rc;
 	}
 	s->state = state;
+	if (otr_given(dest, "deadline"))
+		return refuse_deadline(s, dest, err);
 	return otr_spool_open(&s->spool, dest->spool, dest->spool_max, s->ops->kind(state), err);
 }
 
@@ -270,6 +274,18 @@ static const char *spooled_where(const void *state)
 	return s->ops->where(s->state);
 }
 
+/* The spans wait in the queue, unless no spool of this size can ever take the batch. */
+static enum otr_push not_put(int rc, struct otr_push_result *res)
+{
+	enum otr_push out = otr_push_fault(rc, "cannot write to the spool", res);
+
+	if (rc == -EAGAIN || rc == -EMSGSIZE)
+		snprintf(res->why, sizeof(res->why), "a batch does not fit into the spool%s",
+			 rc == -EAGAIN ? " beside the one that is being sent (spool-max)"
+				       : " (spool-max, 64 MiB a batch)");
+	return out;
+}
+
 static enum otr_push spooled_push(void *state, const struct otr_span *const *spans, size_t n,
 				  const _Atomic uint64_t *deadline_ns, struct otr_push_result *res)
 {
@@ -279,17 +295,15 @@ static enum otr_push spooled_push(void *state, const struct otr_span *const *spa
 	int rc = s->ops->encode(s->state, spans, n, &body);
 
 	(void)deadline_ns;
-	if (!rc)
-		rc = otr_spool_put(s->spool, body, (uint32_t)n, &dropped);
+	if (rc)
+		return otr_push_fault(rc, "cannot encode the spans", res);
+	rc = otr_spool_put(s->spool, body, (uint32_t)n, &dropped);
 	if (dropped) {
 		otr_loss_add(OTR_LOSS_EXPORT, dropped);
 		otr_loss_because(OTR_LOSS_EXPORT, "%s: the spool is full (spool-max)",
 				 s->ops->where(s->state));
 	}
-	if (!rc)
-		return OTR_PUSH_OK;
-	snprintf(res->why, sizeof(res->why), "the spool does not take them: %s", strerror(-rc));
-	return OTR_PUSH_DROP;
+	return rc ? not_put(rc, res) : OTR_PUSH_OK;
 }
 
 static void spooled_notices(void *state, struct otr_buf *out)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/base/own.h"
 #include "agent/config/config.h"
 #include "exporters/exporter.h"
 
@@ -31,7 +32,7 @@ struct otr_spool_settings {
 		.name = "spool-max", .type = OTR_OPTION_INT, .min = 1, .max = 1 << 20,            \
 		.offset = offsetof(settings, field.max_mib), .value = "MIB",                      \
 		.help = "Limit of the spool; beyond it the oldest batches are dropped. "          \
-			"Default: 256.",                                                          \
+			"Default: " OTR_TEXT(OTR_SPOOL_MIB) ".",                                  \
 	}
 
 /* Fills in the fields for the spool of `dest`. True if the user asks for one. */

@@ -93,7 +93,7 @@ static bool has_attr(const struct otr_span *sp, const struct otr_attr *want)
 	const struct otr_attr *at;
 
 	if (want->key != OTR_KEY_CUSTOM)
-		return sp->keys & OTR_KEY_BIT(want->key);
+		return otr_key_set_has(&sp->keys, want->key);
 	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
 		if (otr_slice_eq(key_of(at), want->name))
 			return true;
@@ -159,17 +159,6 @@ static void put_tags(struct otr_buf *out, const struct otr_span *sp)
 	otr_buf_byte(out, '}');
 }
 
-static struct otr_slice custom(const struct otr_span *sp, struct otr_slice name)
-{
-	const struct otr_attr *at;
-
-	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
-		if (at->key == OTR_KEY_CUSTOM && at->type == OTR_ATTR_STRING &&
-		    otr_slice_eq(at->name, name))
-			return at->string;
-	return OTR_SLICE_NONE;
-}
-
 static void put_address(struct otr_buf *out, const struct otr_span *sp, struct otr_slice address)
 {
 	int64_t port = otr_span_int(sp, OTR_KEY_NETWORK_PEER_PORT, 0);
@@ -184,7 +173,7 @@ static void put_address(struct otr_buf *out, const struct otr_span *sp, struct o
 /* The first of the names that the specification ranks. */
 static void put_remote(struct otr_buf *out, const struct otr_span *sp)
 {
-	struct otr_slice name = custom(sp, OTR_SLICE("peer.service"));
+	struct otr_slice name = otr_span_custom(sp, OTR_SLICE("peer.service"));
 	struct otr_slice address = otr_span_string(sp, OTR_KEY_NETWORK_PEER_ADDRESS);
 
 	if (sp->kind != OTR_SPAN_CLIENT && sp->kind != OTR_SPAN_PRODUCER)

@@ -17,20 +17,36 @@ svc_init() { # a folder for logs, data and sockets
 	chmod a+r "$SVC"/*
 }
 
-# Below the ports that the kernel gives to clients: no client takes the port meanwhile.
+# Below the ports that the kernel gives to clients: no client takes the port meanwhile. Tests that run
+# beside each other take turns: a port comes again after 22,000 others, so that no two tests have one
+# that both have not bound yet.
 svc_port() { # prints a free port
 	/usr/bin/python3 - <<-'PY'
-		import random, socket
-		while True:
-		    port = random.randrange(10000, 32000)
+		import fcntl, os, random, socket, tempfile
+		FIRST, LAST = 10000, 31999
+		place = f"{tempfile.gettempdir()}/otrace-ports-{os.getuid()}"
+		def is_free(port):
 		    try:
 		        for family, host in ((socket.AF_INET, ""), (socket.AF_INET6, "::")):
 		            with socket.socket(family) as s:
 		                s.bind((host, port))
 		    except OSError:
-		        continue
-		    print(port)
-		    break
+		        return False
+		    return True
+		os.makedirs(place, 0o700, exist_ok=True)
+		if os.lstat(place).st_uid != os.getuid():
+		    raise SystemExit(f"{place} belongs to another user")
+		with os.fdopen(os.open(f"{place}/last", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+") as last:
+		    fcntl.flock(last, fcntl.LOCK_EX)
+		    port = int(last.read() or random.randint(FIRST, LAST))
+		    while True:
+		        port = port + 1 if FIRST <= port < LAST else FIRST
+		        if is_free(port):
+		            break
+		    last.seek(0)
+		    last.write(f"{port}\n")
+		    last.truncate()
+		print(port)
 	PY
 }
 

@@ -16,18 +16,16 @@
 #include <unistd.h>
 
 #include "agent/base/err.h"
+#include "agent/base/walk.h"
 
-#define MODE	  0600
-#define MAX_LINKS 40 /* as many as the kernel follows */
-#define HOW	  (O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK)
+#define MODE 0600
+#define HOW  (O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK)
 
 struct out {
 	const char *option, *path;
 	unsigned int flags;
 	struct otr_err *err;
-	int dir;	     /* the directory that was reached */
-	char rest[PATH_MAX]; /* of the path, from there */
-	unsigned int links;
+	int dir; /* that holds the file */
 	char name[NAME_MAX + 1];
 };
 
@@ -63,91 +61,6 @@ static int refuse_link(struct out *o)
 	refuse(o, -ELOOP, "a symbolic link: otrace writes to no file that a link chooses");
 	otr_err_hint(o->err, "right: the name of the file itself");
 	return -ELOOP;
-}
-
-/* Cuts the first part of `rest` off. Returns 0, or -errno where it is no name. */
-static int next_name(struct out *o)
-{
-	char *from = o->rest + strspn(o->rest, "/");
-	size_t len = strcspn(from, "/");
-
-	if (len > NAME_MAX)
-		return refuse(o, -ENAMETOOLONG, strerror(ENAMETOOLONG));
-	memcpy(o->name, from, len);
-	o->name[len] = 0;
-	memmove(o->rest, from + len, strlen(from + len) + 1);
-	return 0;
-}
-
-static void go_to(struct out *o, int dir)
-{
-	if (o->dir >= 0)
-		close(o->dir);
-	o->dir = dir;
-}
-
-/* Follows the link that `fd` is: its text is read from the descriptor, so that no other link can
- * replace it meanwhile. */
-static int follow(struct out *o, int fd, uid_t owner)
-{
-	char target[PATH_MAX], rest[PATH_MAX];
-	ssize_t n;
-	int len;
-
-	if (owner && owner != geteuid())
-		return refuse_owner(o, owner, "a symbolic link on the way");
-	n = readlinkat(fd, "", target, sizeof(target) - 1);
-	if (n < 0)
-		return failed(o);
-	target[n] = 0;
-	len = snprintf(rest, sizeof(rest), "%s%s", target, o->rest);
-	if (++o->links > MAX_LINKS || len >= (int)sizeof(rest))
-		return refuse(o, -ELOOP, strerror(ELOOP));
-	memcpy(o->rest, rest, (size_t)len + 1);
-	if (*target == '/')
-		go_to(o, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-	return o->dir < 0 ? failed(o) : 0;
-}
-
-static int enter(struct out *o)
-{
-	int fd = openat(o->dir, o->name, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc = 0;
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st)) {
-		rc = failed(o);
-	} else if (S_ISLNK(st.st_mode)) {
-		rc = follow(o, fd, st.st_uid);
-	} else {
-		go_to(o, fd);
-		return 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
-/* To the directory that holds the last part of the path, which `name` is then. */
-static int walk(struct out *o)
-{
-	int rc;
-
-	if (strlen(o->path) >= sizeof(o->rest))
-		return refuse(o, -ENAMETOOLONG, strerror(ENAMETOOLONG));
-	strcpy(o->rest, o->path);
-	o->dir = open(*o->path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (o->dir < 0)
-		return failed(o);
-	rc = next_name(o);
-	while (!rc && *o->rest) {
-		rc = *o->name ? enter(o) : 0;
-		if (!rc)
-			rc = next_name(o);
-	}
-	if (!rc && !*o->name)
-		rc = refuse(o, *o->path ? -EISDIR : -ENOENT,
-			    *o->path ? strerror(EISDIR) : "no file is named");
-	return rc;
 }
 
 /* Memory devices that take or refuse whatever is written: linux/Documentation/admin-guide/
@@ -300,6 +213,20 @@ static int duplicate(struct out *o, int own)
 	if (fd < 0)
 		fd = fcntl(own, F_DUPFD_CLOEXEC, 3);
 	return fd < 0 ? failed(o) : fd;
+}
+
+/* To the directory that holds the file. */
+static int walk(struct out *o)
+{
+	struct otr_err why = {""};
+	int rc;
+
+	o->dir = otr_walk(o->path, o->name, &why);
+	rc = o->dir < 0 ? refuse(o, o->dir, why.text) : 0;
+	if (!rc && !*o->name)
+		rc = refuse(o, *o->path ? -EISDIR : -ENOENT,
+			    *o->path ? strerror(EISDIR) : "no file is named");
+	return rc;
 }
 
 static int open_path(struct out *o)

@@ -17,4 +17,8 @@
 
 #define OTR_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* The number of a macro as text, for a help that names it. */
+#define OTR_TEXT(macro)	 OTR_TEXT_OF(macro)
+#define OTR_TEXT_OF(num) #num
+
 #endif /* OTR_OWN_H */

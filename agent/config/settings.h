@@ -44,7 +44,8 @@ struct otr_settings {
 	char **rules;  /* "exe=..,port=..,mode=.." */
 	/* how */
 	char *propagators;
-	char **redact; /* further query keys to hide */
+	char **redact;	/* further query keys to hide */
+	char **headers; /* request headers that become attributes */
 	bool no_query_text;
 	/* how much */
 	uint64_t hold_ns;

@@ -17,6 +17,7 @@
 #include "agent/base/grpc_status.h"
 #include "agent/base/own.h"
 #include "agent/base/secret.h"
+#include "agent/proto/header_attrs.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/side.h"
 #include "agent/proto/url.h"
@@ -191,5 +192,5 @@ int otr_grpc_describe(const struct otr_side *side, const struct otr_msg *req,
 	set_status(server, rsp, sb);
 	if (req->partial)
 		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("head"));
-	return rc;
+	return rc ? rc : otr_header_attrs_put(side->settings, req, true, sb);
 }

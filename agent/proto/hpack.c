@@ -80,23 +80,35 @@ static bool take_string(struct block *b, bool *huffman, struct otr_slice *out)
 	return true;
 }
 
+/* One of the fields that the user named, or OTHER. */
+static enum otr_hpack_field field_of_user(const struct otr_hpack *hp, struct otr_slice name)
+{
+	int row = hp->headers ? otr_header_names_find(hp->headers, name) : -1;
+
+	return row < 0 ? OTR_HPACK_OTHER : (enum otr_hpack_field)(OTR_HPACK_NAMED + row);
+}
+
 static bool take_name(struct block *b, enum otr_hpack_field *out)
 {
-	char name[OTR_HPACK_NAME_MAX];
+	char name[OTR_HEADER_NAME_MAX];
 	struct otr_slice text;
 	bool huffman;
 
 	*out = OTR_HPACK_OTHER;
 	if (!take_string(b, &huffman, &text))
 		return false;
-	if (text.len > sizeof(name)) /* no character of a name that is read has more than 8 bits */
+	/* No character of a name that is read has more than 8 bits. */
+	if (text.len > (b->hp->headers ? sizeof(name) : OTR_HPACK_NAME_MAX))
 		return true;
 	if (huffman) {
 		text.len = otr_hpack_huffman(text, name, sizeof(name));
 		text.data = name;
 	}
-	if (text.len != OTR_HPACK_BAD)
-		*out = otr_hpack_named(text);
+	if (text.len == OTR_HPACK_BAD)
+		return true;
+	*out = otr_hpack_named(text);
+	if (*out == OTR_HPACK_OTHER)
+		*out = field_of_user(b->hp, text);
 	return true;
 }
 
@@ -173,6 +185,8 @@ static bool look_up(struct block *b, uint32_t index, struct field *f, bool with_
 	*f = (struct field){.field = OTR_HPACK_UNKNOWN};
 	if (index <= OTR_HPACK_STATIC) {
 		f->field = otr_hpack_static(index, &f->value);
+		if (f->field == OTR_HPACK_OTHER)
+			f->field = field_of_user(b->hp, otr_hpack_static_name(index));
 		f->known = true;
 		return index > 0;
 	}

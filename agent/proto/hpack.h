@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "agent/base/slice.h"
+#include "agent/proto/header_names.h"
 
 /* The fields that are read; all others are OTHER, whose values are not kept. */
 enum otr_hpack_field {
@@ -42,6 +43,9 @@ enum otr_hpack_field {
 	OTR_HPACK_X_FORWARDED_HOST,
 	OTR_HPACK_X_FORWARDED_PROTO,
 	OTR_HPACK_FIELDS,
+
+	/* And those that the user named: the row of struct otr_header_names behind this. */
+	OTR_HPACK_NAMED = OTR_HPACK_FIELDS,
 };
 
 /* As many entries as a table of 4096 bytes, the default, can have. Of a larger table older entries
@@ -58,8 +62,9 @@ struct otr_hpack_entry {
 
 /* The state of one direction. Zeroed, it is that of a connection that begins. */
 struct otr_hpack {
-	uint32_t inserted; /* entries, since the begin or the last hole */
-	uint32_t put;	   /* bytes of `values` that were ever used */
+	uint32_t inserted;			/* entries, since the begin or the last hole */
+	uint32_t put;				/* bytes of `values` that were ever used */
+	const struct otr_header_names *headers; /* further fields to read; NULL: none */
 	struct otr_hpack_entry entries[OTR_HPACK_ENTRIES]; /* a ring */
 	char values[OTR_HPACK_VALUES];			   /* a ring */
 };
@@ -85,8 +90,11 @@ size_t otr_hpack_huffman(struct otr_slice in, char *out, size_t room);
  * hpack_static.c. */
 #define OTR_HPACK_STATIC 61
 enum otr_hpack_field otr_hpack_static(uint32_t index, struct otr_slice *value);
+/* Its name. "": there is no such entry. */
+struct otr_slice otr_hpack_static_name(uint32_t index);
 
-/* The field that has this name. */
+/* The field that has this name, and the reverse; `field` is behind UNKNOWN. */
+struct otr_slice otr_hpack_name(enum otr_hpack_field field);
 enum otr_hpack_field otr_hpack_named(struct otr_slice name);
 #define OTR_HPACK_NAME_MAX 17 /* bytes of the longest name that is read */
 

@@ -5,7 +5,7 @@
 
 #include "agent/base/own.h"
 
-/* Entries 1 to 16; the others have no value. */
+/* Entries 1 to 14; of the others, one has a value. */
 static const struct {
 	enum otr_hpack_field field;
 	const char *value;
@@ -17,9 +17,10 @@ static const struct {
 	{OTR_HPACK_STATUS, "404"},   {OTR_HPACK_STATUS, "500"},
 };
 
-#define CONTENT_TYPE 31
-#define HOST	     38
-#define USER_AGENT   58
+#define ACCEPT_ENCODING 16
+#define CONTENT_TYPE	31
+#define HOST		38
+#define USER_AGENT	58
 
 enum otr_hpack_field otr_hpack_static(uint32_t index, struct otr_slice *value)
 {
@@ -29,6 +30,9 @@ enum otr_hpack_field otr_hpack_static(uint32_t index, struct otr_slice *value)
 		return first[index - 1].field;
 	}
 	switch (index) {
+	case ACCEPT_ENCODING:
+		*value = OTR_SLICE("gzip, deflate");
+		return OTR_HPACK_OTHER;
 	case CONTENT_TYPE:
 		return OTR_HPACK_CONTENT_TYPE;
 	case HOST:
@@ -38,6 +42,27 @@ enum otr_hpack_field otr_hpack_static(uint32_t index, struct otr_slice *value)
 	default:
 		return OTR_HPACK_OTHER;
 	}
+}
+
+/* clang-format off */
+static const char *const static_names[OTR_HPACK_STATIC + 1] = {
+	"", ":authority", ":method", ":method", ":path", ":path", ":scheme", ":scheme", ":status",
+	":status", ":status", ":status", ":status", ":status", ":status", "accept-charset",
+	"accept-encoding", "accept-language", "accept-ranges", "accept",
+	"access-control-allow-origin", "age", "allow", "authorization", "cache-control",
+	"content-disposition", "content-encoding", "content-language", "content-length",
+	"content-location", "content-range", "content-type", "cookie", "date", "etag", "expect",
+	"expires", "from", "host", "if-match", "if-modified-since", "if-none-match", "if-range",
+	"if-unmodified-since", "last-modified", "link", "location", "max-forwards",
+	"proxy-authenticate", "proxy-authorization", "range", "referer", "refresh", "retry-after",
+	"server", "set-cookie", "strict-transport-security", "transfer-encoding", "user-agent",
+	"vary", "via", "www-authenticate",
+};
+/* clang-format on */
+
+struct otr_slice otr_hpack_static_name(uint32_t index)
+{
+	return otr_slice_str(static_names[index <= OTR_HPACK_STATIC ? index : 0]);
 }
 
 static const char *const names[OTR_HPACK_FIELDS] = {
@@ -58,6 +83,11 @@ static const char *const names[OTR_HPACK_FIELDS] = {
 	[OTR_HPACK_X_FORWARDED_HOST] = "x-forwarded-host",
 	[OTR_HPACK_X_FORWARDED_PROTO] = "x-forwarded-proto",
 };
+
+struct otr_slice otr_hpack_name(enum otr_hpack_field field)
+{
+	return otr_slice_str(names[field]);
+}
 
 enum otr_hpack_field otr_hpack_named(struct otr_slice name)
 {

@@ -15,6 +15,7 @@
 #include "agent/proto/http1.h"
 
 #include "agent/base/own.h"
+#include "agent/proto/header_attrs.h"
 #include "agent/proto/http2.h"
 
 static void pending_push(struct otr_http1 *h, enum otr_http1_method method)
@@ -155,6 +156,8 @@ static enum otr_parse parse_slowly(struct otr_http1 *h, struct otr_http1_dir *d,
 	in = otr_slice_sub(in, 0, end ? end : in.len);
 	if (!otr_http1_head_read(&head, in))
 		return OTR_PARSE_BAD;
+	if (h->headers && !head.response)
+		otr_header_attrs_read(h->headers, in, msg);
 	return emit_head(h, d, &head, in.len, end > 0, used, msg);
 }
 
@@ -167,6 +170,8 @@ static enum otr_parse parse_head(struct otr_http1 *h, struct otr_http1_dir *d, s
 
 	if (!end || end > OTR_HTTP1_HEAD_MAX)
 		return parse_slowly(h, d, in, flags, used, msg);
+	if (h->headers && !head.response)
+		otr_header_attrs_read(h->headers, otr_slice_sub(in, 0, end), msg);
 	return emit_head(h, d, &head, end, true, used, msg);
 }
 
@@ -244,6 +249,13 @@ static bool sniff(enum otr_dir dir, struct otr_slice head)
 	return otr_http1_certain(head) || otr_http1_any_case(head);
 }
 
+static void set_up(void *state, const struct otr_proto_settings *settings)
+{
+	struct otr_http1 *h = state;
+
+	h->headers = settings->headers.n ? &settings->headers : NULL;
+}
+
 const struct otr_proto_ops otr_http1 = {
 	.name = "http1",
 	.title = "HTTP/1",
@@ -253,6 +265,7 @@ const struct otr_proto_ops otr_http1 = {
 	.head_bytes = 2048, /* cookies alone often fill 1 KiB */
 	.body_by_tail = true,
 	.sniff = sniff,
+	.set_up = set_up,
 	.parse = parse,
 	.resync = resync,
 	.describe = otr_http_describe,

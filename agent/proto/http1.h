@@ -40,7 +40,8 @@ struct otr_http1 {
 	uint8_t first;		      /* of `methods`, which is a ring */
 	uint8_t n;
 	uint32_t more; /* requests behind those in the ring, whose methods are not kept */
-	uint8_t methods[OTR_HTTP1_PENDING]; /* enum otr_http1_method */
+	uint8_t methods[OTR_HTTP1_PENDING];	/* enum otr_http1_method */
+	const struct otr_header_names *headers; /* to read from requests; NULL: none */
 };
 
 enum otr_http1_framing {

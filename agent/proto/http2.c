@@ -329,6 +329,14 @@ static int describe(const struct otr_side *side, const struct otr_msg *req,
 				     : otr_http_describe(side, req, rsp, sb);
 }
 
+static void set_up(void *state, const struct otr_proto_settings *settings)
+{
+	struct otr_http2 *h2 = state;
+
+	if (settings->headers.n)
+		h2->dirs[0].hpack.headers = h2->dirs[1].hpack.headers = &settings->headers;
+}
+
 const struct otr_proto_ops otr_http2 = {
 	.name = "http2",
 	.title = "HTTP/2",
@@ -338,6 +346,7 @@ const struct otr_proto_ops otr_http2 = {
 	.capture = OTR_CAPTURE_FRAMES,
 	.head_bytes = 4096, /* where the walk along the frames is lost, of each call */
 	.sniff = otr_http2_sniff,
+	.set_up = set_up,
 	.parse = parse,
 	.resync = resync,
 	.describe = describe,

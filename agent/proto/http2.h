@@ -92,6 +92,8 @@ struct otr_http2_fields {
 	struct otr_http_request req;
 	struct otr_slice content_type;
 	struct otr_slice grpc_status;
+	const struct otr_header_names *headers;	    /* that the user named; NULL: none */
+	struct otr_slice of_user[OTR_HEADER_NAMES]; /* their values, by rows */
 	int32_t status;
 	bool unknown; /* there are others, or values, that could not be read */
 };

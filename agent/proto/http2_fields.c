@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/base/own.h"
+#include "agent/proto/header_attrs.h"
 #include "agent/proto/msg.h"
 
 static int32_t read_status(struct otr_slice text)
@@ -54,6 +55,18 @@ static void take_context(struct otr_http_request *req, enum otr_hpack_field fiel
 	}
 }
 
+/* A field that the user named; it may be one that is read anyway. */
+static void take_of_user(struct otr_http2_fields *f, enum otr_hpack_field field,
+			 struct otr_slice value)
+{
+	int row = field >= OTR_HPACK_NAMED
+			  ? (int)(field - OTR_HPACK_NAMED)
+			  : otr_header_names_find(f->headers, otr_hpack_name(field));
+
+	if (row >= 0)
+		take_text(&f->of_user[row], value);
+}
+
 /* `known` is false also for a value that is unknown: what it says is left out. */
 static void take_field(void *arg, enum otr_hpack_field field, struct otr_slice value, bool known)
 {
@@ -63,6 +76,8 @@ static void take_field(void *arg, enum otr_hpack_field field, struct otr_slice v
 		f->unknown = true;
 		return;
 	}
+	if (f->headers)
+		take_of_user(f, field, value);
 	switch (field) {
 	case OTR_HPACK_METHOD:
 		take_text(&f->req.method, value);
@@ -158,6 +173,7 @@ void otr_http2_block(struct otr_http2_dir *d, struct otr_slice in, size_t size, 
 	struct otr_slice block;
 
 	memset(out, 0, sizeof(*out));
+	out->headers = d->hpack.headers;
 	if (!gather(otr_slice_sub(in, 0, size), &block)) {
 		whole = false;
 		block.len = 0;
@@ -188,6 +204,8 @@ void otr_http2_request_fill(const struct otr_http2_fields *f, struct otr_msg *ms
 	otr_http_request_fill(&req, msg);
 	if (is_grpc(f->content_type))
 		otr_msg_add_text(msg, OTR_KEY_RPC_SYSTEM_NAME, OTR_SLICE("grpc"));
+	for (size_t i = 0; f->headers && i < f->headers->n; i++)
+		otr_header_attrs_add(f->headers, i, f->of_user[i], msg);
 	msg->partial = f->unknown;
 }
 

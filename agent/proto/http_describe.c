@@ -22,6 +22,7 @@
 #include "agent/base/own.h"
 #include "agent/base/secret.h"
 #include "agent/proto/attr_cache.h"
+#include "agent/proto/header_attrs.h"
 #include "agent/proto/memory.h"
 #include "agent/proto/msg.h"
 #include "agent/proto/route.h"
@@ -316,13 +317,16 @@ static int set_target(struct description *d, struct otr_span_builder *sb)
 }
 
 /* What is set each time: the rest. */
-static void set_others(const struct description *d, struct otr_span_builder *sb)
+static int set_others(const struct description *d, struct otr_span_builder *sb)
 {
 	if (d->server)
 		otr_http_peer(d->side, d->req, sb);
 	set_error(d, sb);
 	if (d->req->partial)
 		otr_sb_string(sb, OTR_KEY_OTRACE_CUT, OTR_SLICE("head"));
+	if (!d->side->settings || !d->side->settings->headers.n)
+		return 0;
+	return otr_header_attrs_put(d->side->settings, d->req, false, sb);
 }
 
 /* Sets a part of the span for the first or second time, and remembers it if it is the second. */
@@ -409,7 +413,5 @@ int otr_http_describe(const struct otr_side *side, const struct otr_msg *req,
 		rc = put_agent(&d, sb, &key);
 	if (!rc)
 		rc = put_target(&d, sb, &key, serial);
-	if (!rc)
-		set_others(&d, sb);
-	return rc;
+	return rc ? rc : set_others(&d, sb);
 }

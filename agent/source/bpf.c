@@ -149,8 +149,7 @@ int otr_bpf_record(void *arg, void *data, size_t len)
 		otr_loss_add(OTR_LOSS_RECORD, 1);
 		return 0;
 	}
-	if (b->tls)
-		otr_bpf_tls_record(b, ev);
+	otr_bpf_tls_record(b, ev);
 	b->fn(b->fn_arg, ev);
 	return 0;
 }

@@ -44,7 +44,9 @@ struct otr_bpf {
 	uint64_t price_ns;
 	struct otr_tls_probes *tls; /* NULL: this kernel has none */
 	struct otr_bpf_tls *tls_load;
-	const char *btf; /* of the configuration, as these two */
+	bool is_tls_told;     /* it was said that no process gets such probes */
+	uint64_t tls_wake_ns; /* when ctl->tls_wake is set next */
+	const char *btf;      /* of the configuration, as these two */
 	void (*notice)(void *arg, const char *text);
 	void *notice_arg;
 	struct otr_buf log;

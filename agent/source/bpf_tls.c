@@ -22,17 +22,17 @@
 
 #define TLS_HANDSHAKE 22
 #define TLS_DATA      23
+#define WAKE_NS	      (100 * OTR_NS_PER_MS)
 
 static const char *why_of(int error)
 {
 	switch (error) {
 	case EMFILE:
-	case ENOSPC:
 		return "too many processes have such probes already, for the limit of open files "
 		       "(ulimit -n)";
-	case EKEYREJECTED:
-		return "the process filters its system calls, and this kernel needs one that may "
-		       "be denied";
+	case ENOSPC:
+		return "the process has TLS libraries in more places than otrace probes in one "
+		       "process";
 	case EACCES:
 	case EPERM:
 		return "the kernel does not permit it";
@@ -85,6 +85,7 @@ struct otr_bpf_tls {
 	int is_done; /* atomic */
 	int rc;
 	bool is_joined;
+	bool has_multi;
 	int programs[OTR_TLS_PROGRAMS]; /* descriptors, or -1 */
 };
 
@@ -125,7 +126,7 @@ static int load_object(struct otr_bpf_tls *tl, struct bpf_object *obj)
 	bpf_object__for_each_program(prog, obj)
 	{
 		bpf_program__set_autoload(prog, otr_bpf_is_tls(prog));
-		if (otr_bpf_is_tls(prog))
+		if (tl->has_multi && otr_bpf_is_tls(prog))
 			bpf_program__set_expected_attach_type(prog, OTR_UPROBE_MULTI);
 	}
 	if (!rc)
@@ -142,6 +143,7 @@ static void *load(void *arg)
 	char types[32];
 	size_t size;
 
+	tl->has_multi = otr_tls_has_multi();
 	opts.btf_custom_path = tl->b->btf;
 	if (tl->b->types >= 0) {
 		snprintf(types, sizeof(types), "/proc/self/fd/%d", tl->b->types);
@@ -182,11 +184,27 @@ static int start_loading(struct otr_bpf *b)
 	return 0;
 }
 
+/* No process gets probes: the row says why. */
+static void give_up(struct otr_bpf *b, const char *why)
+{
+	size_t row;
+
+	otr_tls_probes_free(&b->tls);
+	if (!is_supported(b, &row))
+		return;
+	b->choice[row] = -1;
+	snprintf(b->why[row], sizeof(b->why[row]), "%s: %s", otr_probes[row].choices[0].what, why);
+}
+
 int otr_bpf_tls_open(struct otr_bpf *b, bool now)
 {
 	size_t row;
-	int rc = is_supported(b, &row) ? otr_tls_probes_new(&b->tls, refused, b) : 0;
+	int rc;
 
+	if (is_supported(b, &row) && otr_tls_return_kills())
+		give_up(b, "this kernel would kill a process that filters its system calls "
+			   "(seccomp); Linux 6.14 does not");
+	rc = is_supported(b, &row) ? otr_tls_probes_new(&b->tls, refused, b) : 0;
 	/* Where programs carry no library, the first one may be over before the programs are loaded
 	 * on need. */
 	if (!rc && b->tls && now)
@@ -205,27 +223,34 @@ static void join(struct otr_bpf_tls *tl)
 static void take_programs(struct otr_bpf *b)
 {
 	struct otr_bpf_tls *tl = b->tls_load;
-	size_t row;
 
 	join(tl);
-	if (!tl->rc) {
-		otr_tls_probes_ready(b->tls, tl->programs);
+	if (tl->rc)
+		give_up(b, strerror(-tl->rc));
+	else
+		otr_tls_probes_ready(b->tls, tl->programs, tl->has_multi);
+}
+
+/* The first handshake that nobody reads wakes the agent, since its process may have just loaded its
+ * library. Where none can be read (a server in Go) a thousand a second would. */
+static void arm_wake(struct otr_bpf *b, uint64_t now_ns)
+{
+	if (!b->tls || now_ns < b->tls_wake_ns)
 		return;
-	}
-	otr_tls_probes_free(&b->tls);
-	if (!is_supported(b, &row))
-		return;
-	b->choice[row] = -1;
-	snprintf(b->why[row], sizeof(b->why[row]), "%s: %s", otr_probes[row].choices[0].what,
-		 strerror(-tl->rc));
+	b->tls_wake_ns = now_ns + WAKE_NS;
+	__atomic_store_n(&b->ctl->tls_wake, 1, __ATOMIC_RELEASE);
 }
 
 void otr_bpf_tls_step(struct otr_bpf *b, uint64_t now_ns, bool wait)
 {
 	struct otr_bpf_tls *tl;
+	int rc = 0;
 
+	arm_wake(b, now_ns);
 	if (b->tls && !b->tls_load && (wait || otr_tls_probes_wanted(b->tls)))
-		start_loading(b);
+		rc = start_loading(b);
+	if (rc)
+		give_up(b, strerror(-rc));
 	tl = b->tls_load;
 	if (tl && !tl->is_joined && (wait || __atomic_load_n(&tl->is_done, __ATOMIC_ACQUIRE)))
 		take_programs(b);
@@ -272,8 +297,27 @@ static bool is_unread_tls(const struct otr_event *ev)
 	       data->data[1] == 3 && data->data[2] <= 4;
 }
 
+/* Said once: no process gets probes. */
+static void tell_why_none(struct otr_bpf *b)
+{
+	char text[sizeof(b->why[0]) + 128];
+	size_t row;
+
+	b->is_tls_told = true;
+	if (!b->notice || is_supported(b, &row) || !otr_probes[row].name)
+		return;
+	snprintf(text, sizeof(text), "requests inside TLS are seen by the library alone: %s",
+		 b->why[row]);
+	b->notice(b->notice_arg, text);
+}
+
 void otr_bpf_tls_record(struct otr_bpf *b, const struct otr_event *ev)
 {
+	if (!b->tls) {
+		if (!b->is_tls_told && is_unread_tls(ev))
+			tell_why_none(b);
+		return;
+	}
 	if (is_unread_tls(ev))
 		otr_tls_probes_want(b->tls, ev->tgid, OTR_TLS_RECORDS, otr_now());
 	else if (ev->kind == OTR_EV_PROC_EXIT)

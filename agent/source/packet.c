@@ -30,7 +30,8 @@ enum {
 };
 
 #define VLAN_TAGS_MAX 4
-#define OPTIONS_MAX   16 /* extension headers of IPv6 that are stepped over */
+#define PAYLOAD_MAX   (1u << 20) /* the kernel's segmentation offload makes 512 KiB at most */
+#define OPTIONS_MAX   16	 /* extension headers of IPv6 that are stepped over */
 
 /* What is left of a packet, from the header that is read next. */
 struct rest {
@@ -73,7 +74,7 @@ static enum otr_packet_is read_tcp(struct rest *r, struct otr_packet *out)
 	if (r->captured < 20)
 		return r->wire < 20 ? OTR_PACKET_BAD : OTR_PACKET_CUT;
 	head = (size_t)(r->at[12] >> 4) * 4;
-	if (head < 20 || head > r->wire)
+	if (head < 20 || head > r->wire || r->wire - head > PAYLOAD_MAX)
 		return OTR_PACKET_BAD;
 	out->from.port = (uint16_t)u16(r->at);
 	out->to.port = (uint16_t)u16(r->at + 2);

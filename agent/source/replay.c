@@ -78,7 +78,9 @@ static int read_head(struct replay *re, struct otr_err *err)
 		memcpy(&head, re->bytes, sizeof(head));
 	if (memcmp(head.magic, OTR_RECORD_MAGIC, sizeof(head.magic)) != 0) {
 		otr_err_set(err, "%s is not a recording of otrace, and no capture", re->path);
-		otr_err_hint(err, "make one with  otrace run --record FILE -- CMD");
+		otr_err_hint(err,
+			     "make one with  otrace run --record FILE -- CMD, or a capture (pcap, "
+			     "pcapng) with  tcpdump -i any -w FILE tcp");
 		return -EINVAL;
 	}
 	if (head.abi != OTR_ABI) {

@@ -152,7 +152,7 @@ static void keep_tail(struct otr_tcp_side *side, uint32_t len, struct otr_slice 
 	memcpy(side->tail + sizeof(side->tail) - n, data.data + data.len - n, n);
 }
 
-/* One record at each end: `len` bytes, at most OTR_DATA_MAX of `data`. */
+/* One record at each end: `len` bytes, of which `data` was captured, at most OTR_DATA_MAX. */
 static void emit_piece(struct otr_tcp_emit *to, const struct otr_tcp_conn *cn, int from, bool first,
 		       uint32_t seq, uint32_t len, struct otr_slice data, uint64_t time_ns)
 {
@@ -194,8 +194,9 @@ void otr_tcp_emit_data(struct otr_tcp_emit *to, struct otr_tcp_conn *cn, int fro
 	side->sent += len;
 	side->cut |= data.len < len;
 	keep_tail(side, len, data);
+	/* The last record is about all bytes that were not captured, however many. */
 	for (; len; len -= n, seq += n, first = false) {
-		n = len < OTR_DATA_MAX ? len : OTR_DATA_MAX;
+		n = data.len > OTR_DATA_MAX ? OTR_DATA_MAX : len;
 		emit_piece(to, cn, from, first, seq, n, otr_slice_sub(data, 0, n), time_ns);
 		data = otr_slice_sub(data, n, data.len);
 	}

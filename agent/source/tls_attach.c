@@ -20,7 +20,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "agent/base/foreign.h"
@@ -159,7 +158,7 @@ static int attach(struct otr_tls_attached *at, int file, const struct batch *man
 
 	if (!many->n)
 		return 0;
-	if (at->n_links + many->n > OTR_TLS_LINKS)
+	if (at->n_links + (at->has_multi ? 1 : many->n) > at->max_links)
 		return -ENOSPC;
 	if (at->has_multi)
 		return keep(at, attach_many(at, file, many, which));
@@ -237,27 +236,36 @@ static int attach_file(struct otr_tls_attached *at, int file)
 	return attach_sites(at, file, sites, n);
 }
 
-/* Has the file its probes already? Notes it if not. */
-static bool is_known(struct otr_tls_attached *at, int file)
+/* Has the file its probes already, or is there no room for another? */
+static bool is_known(const struct otr_tls_attached *at, const struct otr_tls_file *id)
 {
-	struct stat st;
-
-	if (fstat(file, &st) || at->n_files == OTR_TLS_FILES)
-		return true;
 	for (size_t i = 0; i < at->n_files; i++)
-		if (at->files[i].dev == st.st_dev && at->files[i].ino == st.st_ino)
+		if (at->files[i].dev == id->dev && at->files[i].ino == id->ino)
 			return true;
-	at->files[at->n_files++] = (struct otr_tls_file){st.st_dev, st.st_ino};
-	return false;
+	return at->n_files == OTR_TLS_FILES;
+}
+
+/* Is the same to be tried again when the process is looked at next? */
+static bool may_pass(int rc)
+{
+	return rc == -ENOSPC || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -EAGAIN ||
+	       rc == -EINTR;
 }
 
 static void take_file(struct otr_tls_attached *at, int file, const char *path)
 {
+	struct otr_tls_file id;
+	struct stat st;
 	int rc;
 
-	if (file < 0 || is_known(at, file))
+	if (file < 0 || fstat(file, &st))
+		return;
+	id = (struct otr_tls_file){st.st_dev, st.st_ino};
+	if (is_known(at, &id))
 		return;
 	rc = attach_file(at, file);
+	if (!may_pass(rc))
+		at->files[at->n_files++] = id;
 	if (!rc)
 		return;
 	at->error = -rc;
@@ -325,23 +333,6 @@ static bool is_own(int exe)
 	       own.st_ino == st.st_ino;
 }
 
-/* Linux 6.11 to 6.13 return from a probe by a system call that a filter of the process may deny; then
- * the process is killed. Later ones let it pass, earlier ones have none. */
-static bool may_be_killed(uint32_t pid)
-{
-	char text[4096], *at;
-	struct utsname host;
-	int major, minor;
-
-	if (uname(&host) || sscanf(host.release, "%d.%d", &major, &minor) != 2 || major != 6 ||
-	    minor < 11 || minor > 13)
-		return false;
-	if (otr_foreign_proc(pid, "status", text, sizeof(text)) <= 0)
-		return true;
-	at = strstr(text, "\nSeccomp:");
-	return !at || atoi(at + strlen("\nSeccomp:"));
-}
-
 static int open_exe(uint32_t pid)
 {
 	char path[32];
@@ -368,11 +359,6 @@ static void look(void *io)
 	otr_foreign_lines(maps, MAPS, look_at_line, &mp);
 	if ((mp.carries && !at->is_unread) || is_own(exe))
 		return;
-	if (may_be_killed(at->pid)) {
-		at->error = mp.n ? EKEYREJECTED : 0;
-		snprintf(at->path, sizeof(at->path), "%s", mp.libs[0].path);
-		return;
-	}
 	take_file(at, exe, "its program"); /* which may hold the library itself */
 	for (size_t i = 0; i < mp.n; i++)
 		take_mapped(at, mp.libs[i].range, mp.libs[i].path);
@@ -383,20 +369,37 @@ static void undo(void *io)
 	close_links(io, 0);
 }
 
-/* A probe in a directory is refused: with EBADF where this kind of link is known, else with
- * EINVAL. */
-bool otr_tls_has_multi(int program)
+/* Tries a probe in a directory, which is no file of a program. */
+static int try_directory(int program, uint32_t pid)
 {
 	uint64_t offset = 0;
 	struct link_create lc = {.n = 1,
 				 .path = (uint64_t)(uintptr_t) "/",
 				 .offsets = (uint64_t)(uintptr_t)&offset,
-				 .pid = (uint32_t)getpid()};
+				 .pid = pid};
 	int fd = create_link(program, &lc);
 
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0 || fd == -EBADF;
+	return fd;
+}
+
+/* The kernel refuses it with EBADF where this kind of link is known, else with EINVAL. Kernels that
+ * take the process for a thread do not look whether its number can be one: -1 is refused with
+ * EINVAL by the others alone. libbpf does the same for its own probes. */
+bool otr_tls_has_multi(void)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = OTR_UPROBE_MULTI);
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	OTR_AUTO(close_fd)
+	int program = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "otr_tls_try", "GPL", insns,
+				    OTR_ARRAY_SIZE(insns), &opts);
+
+	return program >= 0 && try_directory(program, 0) == -EBADF &&
+	       try_directory(program, UINT32_MAX) == -EINVAL;
 }
 
 int otr_tls_attach(struct otr_tls_attached *at)

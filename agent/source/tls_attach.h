@@ -43,15 +43,20 @@ struct otr_tls_attached {
 	size_t n_files;
 	int links[OTR_TLS_LINKS]; /* gives: their probes, one descriptor each */
 	size_t n_links;
-	int error;	/* gives: the errno that the kernel refused a probe with; or 0 */
-	char path[256]; /* gives: the file in which it did */
+	size_t max_links; /* at most OTR_TLS_LINKS; a file that needs more is refused: ENOSPC */
+	int error;	  /* gives: the errno that the kernel refused a probe with; or 0 */
+	char path[256];	  /* gives: the file in which it did */
 };
 
 #define OTR_UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI, as what the programs are loaded */
 
-/* Does the kernel have links with several uprobes (Linux 6.6)? They need no more rights than the
- * programs; those of a single uprobe may need CAP_SYS_ADMIN. `program`: a descriptor. */
-bool otr_tls_has_multi(int program);
+/* Does the kernel have links with several uprobes, for all threads of a process (Linux 6.10, and 6.6
+ * to 6.9 with a fix)? They need no more rights than the programs; those of a single uprobe may need
+ * CAP_SYS_ADMIN. Programs for them are loaded as OTR_UPROBE_MULTI, others are not. */
+bool otr_tls_has_multi(void);
+
+/* Would a probe at a return kill a process that filters its system calls (seccomp)? */
+bool otr_tls_return_kills(void);
 
 /* Attaches to each file that the process has loaded and that is not in `files` yet. What may block
  * for as long as another user likes is left behind after OTR_FOREIGN_MS. Returns how many links
@@ -59,8 +64,8 @@ bool otr_tls_has_multi(int program);
 int otr_tls_attach(struct otr_tls_attached *at);
 
 /* Is this line of /proc/PID/maps code of a file whose name is that of a TLS library, or begins with
- * `other`? Then `range`
- * gets the name of its link in /proc/PID/map_files, and `path` the rest of the line. */
+ * `other`? Then `range` gets the name of its link in /proc/PID/map_files, and `path` the rest of
+ * the line. */
 bool otr_tls_maps_line(const char *line, const char *other, char range[40], const char **path);
 
 #endif /* OTR_TLS_ATTACH_H */

@@ -87,10 +87,11 @@ int otr_tls_probes_new(struct otr_tls_probes **out, otr_tls_refused_fn refused, 
 	return 0;
 }
 
-void otr_tls_probes_ready(struct otr_tls_probes *tp, const int programs[OTR_TLS_PROGRAMS])
+void otr_tls_probes_ready(struct otr_tls_probes *tp, const int programs[OTR_TLS_PROGRAMS],
+			  bool has_multi)
 {
 	memcpy(tp->programs, programs, sizeof(tp->programs));
-	tp->has_multi = otr_tls_has_multi(programs[OTR_TLS_ENTER]);
+	tp->has_multi = has_multi;
 	tp->is_ready = true;
 }
 
@@ -215,11 +216,27 @@ static void keep_links(struct otr_tls_probes *tp, struct proc *p, const struct o
 	add_links(tp, p, at);
 }
 
-static void refuse(struct otr_tls_probes *tp, struct proc *p, const char *path, int error)
+static size_t min(size_t a, size_t b)
 {
-	if (!p->has_refused)
-		tp->refused(tp->arg, p->tgid, path, error);
-	p->has_refused = true;
+	return a < b ? a : b;
+}
+
+/* How many links more the process may have; with as many as that of all processes, `all` may. */
+static size_t room_for(const struct otr_tls_probes *tp, const struct proc *p, size_t *all)
+{
+	*all = tp->max_links - min(tp->n_links, tp->max_links);
+	return min(min(OTR_TLS_LINKS, LINKS_MAX - p->n_links), *all);
+}
+
+/* Says why the process has not got all probes that it needs: once. */
+static void refuse(struct otr_tls_probes *tp, struct proc *p, const struct otr_tls_attached *at,
+		   size_t all)
+{
+	bool is_limit = at->error == ENOSPC && at->max_links == all;
+
+	if (at->error && !p->has_refused)
+		tp->refused(tp->arg, p->tgid, at->path, is_limit ? EMFILE : at->error);
+	p->has_refused |= at->error != 0;
 }
 
 /* A process that has all its probes moves TLS that nobody reads: some of its sessions move no bytes
@@ -232,12 +249,15 @@ static void look_off_sockets(struct otr_tls_probes *tp, struct proc *p)
 		.is_unread = true,
 		.is_off_sockets = true,
 	};
+	size_t all;
 
+	at.max_links = room_for(tp, p, &all);
 	memcpy(at.programs, tp->programs, sizeof(at.programs));
 	if (otr_tls_attach(&at) < 0)
 		return;
 	p->has_bio = true;
 	add_links(tp, p, &at);
+	refuse(tp, p, &at, all);
 }
 
 /* Returns whether the process is still there. */
@@ -249,13 +269,9 @@ static bool look(struct otr_tls_probes *tp, struct proc *p, uint64_t now_ns)
 		.is_unread = p->is_unread,
 		.n_files = p->n_files,
 	};
-	size_t before = p->n_links;
+	size_t before = p->n_links, all;
 
-	if (p->n_links + 2 * OTR_TLS_LINKS > LINKS_MAX ||
-	    tp->n_links + OTR_TLS_LINKS > tp->max_links) {
-		refuse(tp, p, "a TLS library", EMFILE);
-		return true;
-	}
+	at.max_links = room_for(tp, p, &all);
 	memcpy(at.programs, tp->programs, sizeof(at.programs));
 	memcpy(at.files, p->files, sizeof(at.files));
 	p->looked_ns = now_ns;
@@ -266,8 +282,7 @@ static bool look(struct otr_tls_probes *tp, struct proc *p, uint64_t now_ns)
 		return true;
 	}
 	keep_links(tp, p, &at);
-	if (at.error)
-		refuse(tp, p, at.path, at.error);
+	refuse(tp, p, &at, all);
 	if (before && p->n_links == before && p->is_unread && !p->has_bio)
 		look_off_sockets(tp, p);
 	if (p->n_links > before)

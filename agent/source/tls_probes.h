@@ -23,8 +23,10 @@ typedef void (*otr_tls_refused_fn)(void *arg, uint32_t tgid, const char *path, i
 
 /* Returns 0 or -errno. Processes wait until otr_tls_probes_ready(). */
 int otr_tls_probes_new(struct otr_tls_probes **out, otr_tls_refused_fn refused, void *arg);
-/* `programs`: descriptors by enum otr_tls_program, borrowed until otr_tls_probes_free(). */
-void otr_tls_probes_ready(struct otr_tls_probes *tp, const int programs[OTR_TLS_PROGRAMS]);
+/* `programs`: descriptors by enum otr_tls_program, borrowed until otr_tls_probes_free();
+ * `has_multi`: otr_tls_has_multi(), by which they were loaded. */
+void otr_tls_probes_ready(struct otr_tls_probes *tp, const int programs[OTR_TLS_PROGRAMS],
+			  bool has_multi);
 /* Removes all probes. */
 void otr_tls_probes_free(struct otr_tls_probes **pp);
 

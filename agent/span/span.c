@@ -7,6 +7,7 @@
 #include "agent/span/attr_block.h"
 #include "agent/span/resource.h"
 #include "agent/span/span_memory.h"
+#include "bpf/event.h"
 
 struct otr_span *otr_span_ref(const struct otr_span *sp)
 {
@@ -55,12 +56,21 @@ static const struct otr_attr *find_in(const struct otr_attr *at, size_t n, enum 
 
 static const struct otr_attr *find(const struct otr_span *sp, enum otr_key key)
 {
-	if (!(sp->keys & OTR_KEY_BIT(key)))
+	if (!otr_key_set_has(&sp->keys, key))
 		return NULL;
 	for (uint16_t k = 0; k < sp->n_blocks; k++)
-		if (sp->blocks[k]->keys & OTR_KEY_BIT(key))
+		if (otr_key_set_has(&sp->blocks[k]->keys, key))
 			return find_in(sp->blocks[k]->attrs, sp->blocks[k]->n_attrs, key);
 	return find_in(sp->attrs, sp->n_attrs, key);
+}
+
+unsigned int otr_span_candidates(const struct otr_span *sp)
+{
+	unsigned int n = 0;
+
+	for (uint16_t i = 0; i < sp->n_links; i++)
+		n += sp->links[i].evidence != OTR_EVIDENCE_NONE;
+	return n;
 }
 
 struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key)
@@ -68,6 +78,17 @@ struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key)
 	const struct otr_attr *at = find(sp, key);
 
 	return at && at->type == OTR_ATTR_STRING ? at->string : OTR_SLICE_NONE;
+}
+
+struct otr_slice otr_span_custom(const struct otr_span *sp, struct otr_slice name)
+{
+	const struct otr_attr *at;
+
+	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
+		if (at->key == OTR_KEY_CUSTOM && at->type == OTR_ATTR_STRING &&
+		    otr_slice_eq(at->name, name))
+			return at->string;
+	return OTR_SLICE_NONE;
 }
 
 int64_t otr_span_int(const struct otr_span *sp, enum otr_key key, int64_t fallback)

@@ -33,7 +33,7 @@ enum otr_span_kind { /* OTLP's numbers */
 struct otr_link {
 	uint8_t trace_id[16];
 	uint8_t span_id[8];
-	uint8_t evidence; /* why it is only a link */
+	uint8_t evidence; /* why it is only a link; NONE: a message names it, it is no candidate */
 	uint8_t pad[7];
 };
 
@@ -63,7 +63,7 @@ struct otr_span {
 	struct otr_slice name_wire;   /* of the block that names it (attr_block.h); or empty */
 	struct otr_slice status_text; /* of a failed span, if it says more */
 	struct otr_slice trace_state;
-	uint64_t keys; /* a bit for each key of its attributes, those of blocks, too */
+	struct otr_key_set keys; /* of its attributes, those of blocks, too */
 	struct otr_attr_block *blocks[OTR_SPAN_BLOCKS];
 	uint8_t block_at[OTR_SPAN_BLOCKS]; /* how many of `attrs` come before each block */
 	const struct otr_attr *attrs;	   /* its own; no key is in a block, too */
@@ -81,8 +81,14 @@ void otr_span_unref(struct otr_span **spp);
 /* Returns the attribute number `i`, of blocks and its own; NULL: it has no more. */
 const struct otr_attr *otr_span_attr(const struct otr_span *sp, size_t i);
 
+/* How many of its links are candidates for its parent, none of which is proved. */
+unsigned int otr_span_candidates(const struct otr_span *sp);
+
 /* Returns the text of an attribute, or a none slice if the span has none of that key. */
 struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key);
+
+/* The same for an attribute without a key of ours, by its name. */
+struct otr_slice otr_span_custom(const struct otr_span *sp, struct otr_slice name);
 
 /* Returns the number of an attribute; `fallback` if the span has none of that key. */
 int64_t otr_span_int(const struct otr_span *sp, enum otr_key key, int64_t fallback);

@@ -78,6 +78,9 @@ struct otr_wire {
 	struct otr_exchange *streaming;	 /* likewise: answers that end with their OTR_MSG_END */
 	/* By layer and direction: the exchange whose message has begun and not ended. */
 	struct otr_exchange *now[OTR_LAYER_MAX][2];
+	/* Likewise: the run of the latest request, also of one that is freed, as its low 32 bits and
+	 * 1; 0: none. Kept where requests are multiplexed. */
+	uint64_t last_run[OTR_LAYER_MAX][2];
 	bool closed;
 	bool indexed;	 /* it is in by_isn or in by_ends */
 	bool names_peer; /* it is in by_peer */
@@ -172,7 +175,7 @@ struct otr_exchange {
 	bool has_header;     /* `header` was read */
 	bool same_host;	     /* see struct otr_side */
 	bool partial;	     /* the head of its request was not seen whole */
-	bool shares_wire;    /* others of its wire were open at the same time */
+	bool shares_wire;    /* others of its wire were open at the same time, or came in its run */
 	bool ends;	     /* its OTR_MSG_END came */
 	bool pushed;	     /* a message that a broker sent unasked; this is the consumer's end */
 	uint16_t reported_s; /* the age at which it was reported as open, last */

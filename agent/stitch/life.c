@@ -63,10 +63,36 @@ static void share_wire(struct otr_exchange *ex)
 			others[i]->shares_wire = ex->shares_wire = true;
 }
 
+/* The latest of the wire that is not freed, of the same layer and direction as `ex`. */
+static struct otr_exchange *latest_like(const struct otr_exchange *ex)
+{
+	struct otr_exchange *all = ex->wire->all, *last = all ? all->wire_prev : NULL;
+
+	while (last && (last->ref.layer != ex->ref.layer || last->ref.dir != ex->ref.dir))
+		last = last == all ? NULL : last->wire_prev;
+	return last;
+}
+
+/* An earlier request of the same run may be over, reset by its client, while its handler goes on. It
+ * may be freed, too. */
+static void share_run(struct otr_exchange *ex)
+{
+	uint64_t *run = &ex->wire->last_run[ex->ref.layer][ex->ref.dir & 1];
+	uint64_t now = 1 + (uint64_t)(uint32_t)ex->run_pos;
+	struct otr_exchange *last = latest_like(ex);
+
+	ex->shares_wire |= *run == now;
+	if (last && (uint32_t)last->run_pos == (uint32_t)ex->run_pos)
+		last->shares_wire = ex->shares_wire = true;
+	*run = now;
+}
+
 static void add_to_lists(struct otr_stitch *st, struct otr_exchange *ex)
 {
-	if (ex->proto->multiplexed)
+	if (ex->proto->multiplexed) {
 		share_wire(ex);
+		share_run(ex);
+	}
 	DL_APPEND2(ex->wire->all, ex, wire_prev, wire_next);
 	DL_APPEND(st->live, ex);
 	if (ex->answer == OTR_ANSWER_AWAITED)

@@ -39,9 +39,9 @@ void otr_stitch_free(struct otr_stitch **stp);
 int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const struct otr_msg *msg);
 
 /* The message that began at `ref` is over: its last byte moved at `until_ns`, before `end_pos`.
- * Called once after each otr_stitch_msg(), but not where the message has OTR_END_STREAM. From now on a reference into [ref, end_pos) means
- * this message. `error`: errno that ended it, or 0; `cut`: bytes were lost, so the end is not
- * known. */
+ * Called once after each otr_stitch_msg(), but not where the message has OTR_END_STREAM. From now
+ * on a reference into [ref, end_pos) means this message. `error`: errno that ended it, or 0; `cut`:
+ * bytes were lost, so the end is not known. */
 void otr_stitch_done(struct otr_stitch *st, const struct otr_ref *ref, uint64_t end_pos,
 		     uint64_t until_ns, int error, bool cut);
 

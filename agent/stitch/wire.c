@@ -281,9 +281,9 @@ struct otr_exchange *otr_wire_mate(const struct otr_exchange *ex)
 	return at_same_place(peer, ex);
 }
 
-/* The exchange whose request was read in the run that begins at `pos`, if no other of the
- * connection was open at the same time. What the kernel and the library know of a multiplexed
- * connection is that: the run for which a strand works, not the stream. */
+/* The exchange whose request was read in the run that begins at `pos`, if no other of the connection
+ * was open at the same time or came in that run. What the kernel and the library know of a
+ * multiplexed connection is that: the run for which a strand works, not the stream. */
 static struct otr_exchange *alone_in_run(const struct otr_wire *wire, const struct otr_ref *ref)
 {
 	struct otr_exchange *ex = wire->all->wire_prev;

@@ -3,7 +3,7 @@
 """httpsd.py PORT DIR FILE [RCVBUF] - an HTTPS server for the tests.
 
 The certificate is DIR/cert.pem, the key DIR/key.pem. The server appends the head of each request
-to FILE unchanged, and answers with the path, and the length and checksum of the body."""
+to FILE unchanged, and answers with the path, and the length and checksum of the body: 200, or 404 to /missing.."""
 import http.server
 import socket
 import ssl
@@ -21,7 +21,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with open(FILE, "a", encoding="latin-1") as out:
             out.write(f"{self.requestline}\n{self.headers}")
         text = f"hello {self.path} {len(body)} {zlib.crc32(body)}\n".encode()
-        self.send_response(200)
+        self.send_response(404 if self.path.startswith("/missing") else 200)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)

@@ -6,7 +6,8 @@ taken it.
 twice: each packet comes two times. late: each second packet with payload comes after its successor.
 lose=N: the N-th packet with payload is missing. vlan: behind two VLAN tags. raw: without a link
 layer. snap=N: N bytes of each packet. joined: without the handshakes. split: payloads in two packets.
-link=N: said to be of link type N. back: the clock goes back 1 ms at each second packet."""
+huge=N: each is said to have N bytes, and the length of IP is left open. link=N: said to be of link
+type N. back: the clock goes back 1 ms at each second packet."""
 import struct
 import sys
 
@@ -91,6 +92,8 @@ def change(what, head, packets):
         packets = [[s, f, length - 14, d[14:]] for s, f, length, d in packets]
     elif what == "snap":
         packets = [[s, f, length, d[:int(n)]] for s, f, length, d in packets]
+    elif what == "huge":
+        packets = [[s, f, int(n), d[:16] + b"\0\0" + d[18:]] for s, f, _, d in packets]
     elif what == "joined":
         packets = [p for p in packets if not p[3][tcp_at(p[3]) + 13] & 2]
     elif what == "back":

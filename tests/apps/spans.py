@@ -15,8 +15,13 @@ from urllib.parse import urlsplit
 KINDS = {1: "internal", 2: "server", 3: "client"}
 
 
+def plain(value):
+    value = next(iter(value.values()))
+    return [plain(v) for v in value["values"]] if isinstance(value, dict) else value
+
+
 def attributes(what):
-    return {a["key"]: next(iter(a["value"].values())) for a in what.get("attributes", [])}
+    return {a["key"]: plain(a["value"]) for a in what.get("attributes", [])}
 
 
 def path_of(url):

@@ -145,6 +145,21 @@ http_capture() {
 	[[ $output == *"$packets packets (packet)"*"packet: captured in part, fragmented or damaged"* ]]
 }
 
+@test "packets that claim more bytes than any has: refused and counted; up to 1 MiB, a hole" {
+	http_capture
+	packets=$(tcpdump -r "$dir/cap" 2>"$dir/log" | wc -l)
+	for n in 2147483647 1048700; do
+		$PY "$APPS/recap.py" "huge=$n" "$dir/cap" "$dir/huge"
+		run "$OTRACE" replay --strict "$dir/huge"
+		echo "$output"
+		[ "$status" -eq 5 ]
+		[[ $output == *"$packets packets (packet)"* ]]
+	done
+	$PY "$APPS/recap.py" huge=1048576 "$dir/cap" "$dir/large"
+	replay "$dir/large"
+	run -1 grep -F '(packet)' "$dir/text2"
+}
+
 @test "a capture that begins in the middle of connections: who asks is seen from what they say" {
 	http_capture
 	$PY "$APPS/recap.py" joined "$dir/cap" "$dir/open"
@@ -236,6 +251,7 @@ http_capture() {
 	run "$OTRACE" replay "$dir/asks.py"
 	[ "$status" -eq 1 ]
 	[[ $output == *"is not a recording of otrace, and no capture"* ]]
+	[[ $output == *"a capture (pcap, pcapng) with  tcpdump -i any -w FILE tcp"* ]]
 	# No privilege is needed.
 	install -m 755 "$OTRACE" "$dir/otrace"
 	install -m 644 "$dir/cap" "$dir/readable"

@@ -41,7 +41,7 @@ has_exactly() { # FILE MASK
 threads() { # PID MASK EXPORTERS
 	local task exporters=0
 	for task in /proc/"$1"/task/*; do
-		if [[ $(cat "$task/comm") = @(otrace-export|MHD-single) ]]; then
+		if [[ $(cat "$task/comm") = otrace-export ]]; then
 			has_exactly "$task/status" 0000000000000000
 			exporters=$((exporters + 1))
 		else

@@ -4,6 +4,8 @@
 
 # shellcheck source=tests/bats/own.bash
 source tests/bats/own.bash
+# shellcheck source=scripts/services.sh
+source scripts/services.sh
 
 setup_file() {
 	export CACHE=${OTRACE_CACHE:-${HOME:-/var}/.cache/otrace}
@@ -81,10 +83,7 @@ witness() { # FILE..: what the witness prints, in $output
 	[ "$status" -eq 0 ]
 }
 
-free_port() {
-	python3 -c 'import socket
-s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
+free_port() { svc_port; }
 
 backend() { # NAME: gets it into $CACHE, or skips the test
 	# These take minutes of CPU to build, so not every run does: see `make backends`.

@@ -19,7 +19,7 @@ asked() { # HOST: of a proxy under attach
 	spans 'len(C) == 1' "C[0].attr['server.address'] == '127.0.0.1'" \
 		"C[0].attr['server.port'] == '$back'" \
 		"C[0].attr['url.full'] == 'http://127.0.0.1:$back/a'" \
-		"C[0].attr['http.request.header.host']['values'] == [{'stringValue': '127.0.0.1:$port'}]" \
+		"C[0].attr['http.request.header.host'] == ['127.0.0.1:$port']" \
 		"V[0].attr['server.port'] == '$port'"
 }
 

@@ -147,7 +147,7 @@ loses() {
 	"$OTRACE" run --no-bpf -o "$dir/text" --export "http://127.0.0.1:$shut" -- curl -s "127.0.0.1:$port/x" 3>&-
 	cat "$dir/text"
 	grep -q '^lost      2 spans (export: curl 2)$' "$dir/text"
-	grep -q "^          export: they were not delivered in time: .*:$shut/v1/traces: connection refused" "$dir/text"
+	grep -q "^          export: they were not delivered: .*:$shut/v1/traces: connection refused" "$dir/text"
 	"$OTRACE" run --no-bpf -o "$dir/text" --export "http://pa55:x@127.0.0.1:$shut/pa55Xy9/v1/traces?k=pa55#pa55" -- \
 		sh -c "python3 -c \"print('pa55')\"; curl -sE c:pa55 127.0.0.1:$port/x" >/dev/null 3>&-
 	cat "$dir/text"

@@ -116,26 +116,61 @@ counted() { # N: waits until the page counts N spans
 	[ "$(curl -s -o /dev/null -o /dev/null -w '%{num_connects}\n' "$page" "$page" | xargs)" = "1 0" ]
 }
 
-@test "clients that send nothing, half a request, or much too much, keep nobody out for long" {
+@test "clients that send nothing, half a request, much too much, or a byte now and then keep nobody out for long" {
 	serve spans=1
-	/usr/bin/python3 - "$page_port" <<-'P'
-		import socket, sys, time
-		port = int(sys.argv[1])
-		idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
-		for s in idle[::2]:
+	# They stay to the end of the test: 8 of a kind, for 16 places.
+	/usr/bin/python3 - "$page_port" "$dir/there" <<-'P' 3>&- &
+		import os, socket, sys, time
+		def client(text=b""):
+		    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+		    send(s, text)
+		    return s
+		def send(s, text):
 		    try:
-		        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: ")
+		        s.sendall(text)
 		    except OSError:
 		        pass
-		big = socket.create_connection(("127.0.0.1", port))
-		try:
-		    for _ in range(4000):
-		        big.sendall(b"X: " + b"y" * 1000 + b"\r\n")
-		except OSError:
-		    pass
-		time.sleep(1)
+		head = b"GET /metrics HTTP/1.1\r\nHost: "
+		drips = [client(head) for _ in range(8)]
+		others = [client() for _ in range(8)] + [client(head) for _ in range(8)]
+		big = client(head)
+		for _ in range(100):
+		    send(big, b"X: " + b"y" * 1000 + b"\r\n")
+		open(sys.argv[2], "w").close()
+		while os.getppid() != 1:
+		    for s in drips:
+		        send(s, b"x")
+		    time.sleep(1)
 	P
-	for _ in $(seq 40); do page && break; sleep 1; done
+	pids+=($!)
+	for _ in $(seq 200); do [ -e "$dir/there" ] && break; sleep 0.05; done
+	[ -e "$dir/there" ]
+	run page -m 3
+	[ "$status" -ne 0 ] # there is no place yet, so they are a hindrance
+	for _ in $(seq 8); do page && break; done
+	grep -q '^otrace_build_info' "$dir/page"
+}
+
+@test "16 clients that send a byte now and then are let go after 10 s" {
+	serve spans=1
+	/usr/bin/python3 - "$page_port" "$dir/there" <<-'P' 3>&- &
+		import os, socket, sys, time
+		drips = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(16)]
+		for s in drips:
+		    s.sendall(b"GET /metrics HTTP/1.1\r\nHost: ")
+		open(sys.argv[2], "w").close()
+		while os.getppid() != 1:
+		    for s in drips:
+		        try:
+		            s.sendall(b"x")
+		        except OSError:
+		            pass
+		    time.sleep(1)
+	P
+	pids+=($!)
+	for _ in $(seq 200); do [ -e "$dir/there" ] && break; sleep 0.05; done
+	[ -e "$dir/there" ]
+	for _ in $(seq 6); do page && break; done
 	grep -q '^otrace_build_info' "$dir/page"
 }
 
@@ -145,7 +180,7 @@ counted() { # N: waits until the page counts N spans
 	[ "$status" -eq 1 ]
 	[[ $output == *"export to prometheus://127.0.0.1:$page_port (from --export): cannot listen on 127.0.0.1, port $page_port: Address already in use"*"another program has that port"* ]]
 	for bad in prometheus://h:x prometheus://h:70000 prometheus://[::1 prometheus://h/x prometheus://u@h:1 \
-		prometheus://h,series=0; do
+		prometheus://h,series=0 prometheus://h,series=10001; do
 		run build/tests/backends/export_driver "$bad"
 		echo "$output"
 		[ "$status" -eq 1 ]

@@ -34,6 +34,7 @@ teardown() {
 		curl -s --unix-socket $dir/sock http://x/slow/301 & curl -s --unix-socket $dir/sock http://x/slow/301
 		wait %2
 		for i in 1 2 3 4 5; do curl -s --unix-socket $dir/sock http://x/short\$i; done
+		sleep 0.1
 		kill \$server
 	S
 	"${user[@]}" "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- bash "$dir/script" >"$dir/out"

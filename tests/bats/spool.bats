@@ -122,3 +122,64 @@ batches() { find "$dir/spool" -name '*.batch' | wc -l; }
 	[ "$status" -eq 1 ]
 	[[ $output == *"it holds spans as otlp/grpc, and this export sends zipkin"* ]]
 }
+
+@test "a full disk keeps the spans in the queue until there is room, and is no refusal" {
+	local cmd
+	mock ok
+	mkdir -m 700 "$dir/spool"
+	cmd="mount -t tmpfs -o size=64k,mode=700 none '$dir/spool' && cat /dev/zero >'$dir/spool/fill'
+		{ for _ in \$(seq 600); do grep -q '3 times in' '$dir/driver' && break; sleep 0.05; done
+			rm '$dir/spool/fill'; } 3>&- &
+		timeout 100 build/tests/backends/export_driver '$url,spool=$dir/spool' linger=2000"
+	unshare -m sh -c "$cmd" >"$dir/driver" 2>&1
+	cat "$dir/driver"
+	grep -q "cannot write to the spool: No space left on device, 3 times in " "$dir/driver"
+	figures=" $(tail -n 1 "$dir/driver") "
+	have delivered=100 refused=0 export=0
+	[ "$(requests)" -eq 1 ]
+}
+
+@test "deadline= is refused beside spool=, which has none" {
+	local to
+	for to in http://127.0.0.1:9 grpc://127.0.0.1:9 zipkin+http://127.0.0.1:9; do
+		run build/tests/backends/export_driver "$to,deadline=1h,spool=$dir/spool"
+		echo "$output"
+		[ "$status" -eq 1 ]
+		[[ $output == *"(from --export): deadline= and spool= exclude each other: "*"right: one of them"* ]]
+		[ ! -e "$dir/spool" ]
+	done
+}
+
+@test "the timeout of an attempt is the user's, with a spool as well" {
+	local ms extra=
+	grpc_mock ok
+	for ms in 10000 50000; do
+		drive "$url,spool=$dir/spool$extra" linger=2000
+		have delivered=100
+		[ "$(header -1 grpc-timeout)" = "${ms}m" ]
+		extra=,timeout=50s
+	done
+	drive "$url,spool=$dir/spool,timeout=0s" linger=2000
+	[ "$(header -1 grpc-timeout)" = "" ]
+}
+
+@test "a certificate that is missing for a moment costs no batch of the spool" {
+	tls_files
+	cp "$dir/ca.pem" "$dir/live.pem"
+	MOCK_CERT=$dir/s.pem MOCK_KEY=$dir/s.key mock ok
+	# The files are checked at the start; the batch is sent when it is full or has waited.
+	OTEL_BSP_SCHEDULE_DELAY=3000 timeout 100 build/tests/backends/export_driver \
+		"https://localhost:${url##*:},ca=$dir/live.pem,spool=$dir/spool" \
+		linger=100000 >"$dir/driver" 2>&1 3>&- &
+	pids+=($!)
+	for _ in $(seq 600); do [ -e "$dir/spool/lock" ] && break; sleep 0.05; done
+	rm "$dir/live.pem"
+	for _ in $(seq 600); do grep -q " 3 times in " "$dir/driver" && break; sleep 0.05; done
+	cat "$dir/driver"
+	grep -q "100 spans wait in the spool" "$dir/driver"
+	[ "$(batches)" -eq 1 ]
+	cp "$dir/ca.pem" "$dir/live.pem"
+	for _ in $(seq 600); do [ "$(batches)" -eq 0 ] && break; sleep 0.05; done
+	[ "$(batches)" -eq 0 ]
+	[ "$(requests)" -eq 1 ]
+}

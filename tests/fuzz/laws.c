@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "agent/base/err.h"
 #include "agent/base/own.h"
 #include "agent/base/text.h"
 #include "tests/fuzz/laws_describe.h"
@@ -168,6 +169,8 @@ static void put_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg, 
 	otr_buf_printf(r->out, "%c %s", sign(dir), kinds[msg->kind]);
 	if (r->proto->multiplexed)
 		otr_buf_printf(r->out, " %llu", (unsigned long long)msg->stream);
+	if (msg->since)
+		otr_buf_printf(r->out, " since=%llu", (unsigned long long)msg->since);
 	otr_buf_printf(r->out, " @%llu", (unsigned long long)begin);
 	if (msg->end == OTR_END_RUN)
 		otr_buf_str(r->out, "..run");
@@ -179,8 +182,9 @@ static void put_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg, 
 		otr_buf_printf(r->out, " status=%d", msg->status);
 	if (msg->skips)
 		otr_buf_printf(r->out, " skips=%u", msg->skips);
-	otr_buf_printf(r->out, "%s%s%s", msg->failed ? " failed" : "",
-		       msg->partial ? " partial" : "", msg->interim ? " interim" : "");
+	otr_buf_printf(r->out, "%s%s%s%s", msg->failed ? " failed" : "",
+		       msg->partial ? " partial" : "", msg->interim ? " interim" : "",
+		       msg->pushed ? " pushed" : "");
 	put_text(r, "op", msg->op);
 	put_text(r, "target", msg->target);
 	put_text(r, "traceparent", msg->trace_ctx);
@@ -284,6 +288,18 @@ static void feed(struct run *r, enum otr_dir dir, struct otr_slice bytes)
 		;
 }
 
+/* What a user may set that parsers read. */
+static const struct otr_proto_settings *all_settings(void)
+{
+	static const char *const headers[] = {"accept-language", "x-user-id", NULL};
+	static struct otr_proto_settings set;
+	struct otr_err err = {0};
+
+	if (!set.headers.n && otr_header_names_set(&set.headers, (char *const *)headers, &err))
+		abort();
+	return &set;
+}
+
 static void run_init(struct run *r, const struct otr_proto_ops *proto, struct otr_buf *out)
 {
 	memset(r, 0, sizeof(*r));
@@ -294,6 +310,8 @@ static void run_init(struct run *r, const struct otr_proto_ops *proto, struct ot
 	r->spare = calloc(1, proto->state_size);
 	if (!r->state || !r->spare)
 		abort();
+	if (proto->set_up)
+		proto->set_up(r->state, all_settings());
 }
 
 static void run_fini(struct run *r)

@@ -297,7 +297,7 @@ static void ctl(void **state)
 	FIELD(otr_ctl, urgent, 48, 4);
 	FIELD(otr_ctl, paused, 52, 4);
 	FIELD(otr_ctl, libs_gen, 56, 4);
-	at += 4; /* padding */
+	FIELD(otr_ctl, tls_wake, 60, 4);
 	FIELD(otr_ctl, waits_ns, 64, 8);
 	END(otr_ctl, 72);
 }
@@ -429,7 +429,8 @@ static void order_of_loss(void **state)
 	assert_int_equal(OTR_LOSS_OUTPUT, 18);
 	assert_int_equal(OTR_LOSS_RECORDING, 19);
 	assert_int_equal(OTR_LOSS_PACKET, 20);
-	assert_int_equal(OTR_LOSS_MAX, 21);
+	assert_int_equal(OTR_LOSS_SESSION, 21);
+	assert_int_equal(OTR_LOSS_MAX, 22);
 }
 
 static void order_of_hit(void **state)

@@ -279,6 +279,51 @@ static void of_two_streams_none_is_claimed(void **state)
 	end(&s);
 }
 
+/* A client resets stream 1 and, `ns` later, asks on stream 3, with no byte of the server between: one
+ * run, and only stream 3 is open. The handler of stream 1, which goes on, or that of stream 3 asks
+ * another. */
+static void asks_after_a_reset(uint64_t ns)
+{
+	struct end sv = tcp_server(102, 30, 2), cl = tcp_client(103, 30, 3);
+	struct bytes b = opening();
+	struct story s;
+
+	begin(&s);
+	opens(&s.mk, &sv);
+	opens(&s.mk, &cl);
+	add_request(&b, 1, '1');
+	got(&s, &sv, &b);
+	b.n = 0;
+	add_frame(&b, 3, 0, 1, 4);
+	add(&b, "\0\0\0\x8", 4);
+	got(&s, &sv, &b);
+	ticks(&s.mk, ns);
+	b.n = 0;
+	add_request(&b, 3, '3');
+	got(&s, &sv, &b);
+	cl.cause = (struct otr_cause){.parent = {.conn = 102,
+						 .pos = sv.run_pos[OTR_DIR_IN],
+						 .dir = OTR_DIR_IN,
+						 .pos_kind = OTR_POS_TCP_SEQ},
+				      .evidence = OTR_EVIDENCE_STRAND};
+	sends(&s.mk, &cl, GET("/back"));
+	gets(&s.mk, &cl, OK);
+	b.n = 0;
+	add_answer(&b, 3, WHOLE);
+	sent(&s, &sv, &b);
+	finish(&s);
+	assert_int_equal(s.n, 3);
+	is_root(span_of(&s, OTR_SPAN_CLIENT, "/back"));
+	end(&s);
+}
+
+static void after_a_reset_in_the_run_none_is_claimed(void **state)
+{
+	(void)state;
+	asks_after_a_reset(0);
+	asks_after_a_reset(60000 * MS); /* all that was known of stream 1 is freed */
+}
+
 /* Another connection has a request open: which of both is worked for is not believed. */
 static void of_two_connections_none_is_claimed(void **state)
 {
@@ -378,6 +423,7 @@ int main(void)
 		cmocka_unit_test(a_reset_ends_a_stream),
 		cmocka_unit_test(one_stream_is_a_parent),
 		cmocka_unit_test(of_two_streams_none_is_claimed),
+		cmocka_unit_test(after_a_reset_in_the_run_none_is_claimed),
 		cmocka_unit_test(of_two_connections_none_is_claimed),
 		cmocka_unit_test(what_was_compressed_before_is_unknown),
 		cmocka_unit_test(streams_beyond_the_bound_are_counted),

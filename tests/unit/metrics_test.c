@@ -163,6 +163,47 @@ static void a_span_is_in_each_bucket_above_it(void **state)
 	    "span_kind=\"SPAN_KIND_SERVER\",status_code=\"STATUS_CODE_ERROR\"} 1\n");
 }
 
+/* The sum of the values of all lines of `name`. */
+static double sum_of(const char *name)
+{
+	double sum = 0;
+
+	for (const char *line = page.data; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == '{')
+			sum += strtod(strstr(line, "} ") + 2, NULL);
+	}
+	return sum;
+}
+
+/* As many sets of labels as the option takes, each as long as it can be. */
+static void the_longest_page_is_written(void **state)
+{
+	char name[256];
+	const int n = 10000;
+
+	(void)state;
+	otr_metrics_free(&metrics);
+	assert_int_equal(otr_metrics_new(&metrics, (size_t)n), 0);
+	memset(name, '"', sizeof(name));
+	for (int i = 0; i < n; i++) {
+		span(1, OTR_SPAN_SERVER, 1, 0);
+		snprintf(name, sizeof(name), "/%06d", i);
+		name[7] = '"';
+		otr_sb_name(&sb, (struct otr_slice){name, sizeof(name)});
+		otr_sb_string(&sb, OTR_KEY_HTTP_REQUEST_METHOD, OTR_SLICE("GET"));
+		otr_sb_string(&sb, OTR_KEY_OTRACE_ROUTE, (struct otr_slice){name, sizeof(name)});
+		add(S);
+	}
+	read_page(S);
+	assert_in_range(page.len, 16 << 20, 33 << 20);
+	assert_true(sum_of("traces_spanmetrics_calls_total") == n);
+	assert_true(sum_of("traces_spanmetrics_latency_count") == n);
+	assert_true(sum_of("http_server_request_duration_seconds_count") == n);
+	has("traces_spanmetrics_calls_total{otel_metric_overflow=\"true\"} ");
+	read_format(OTR_PAGE_OPENMETRICS, S);
+}
+
 static void a_call_of_grpc_is_one_of_rpc(void **state)
 {
 	(void)state;
@@ -358,6 +399,7 @@ int main(void)
 		cmocka_unit_test(labels_hold_any_text),
 		cmocka_unit_test(names_of_labels_are_those_of_prometheus),
 		cmocka_unit_test_setup_teardown(a_span_is_in_each_bucket_above_it, begin, end),
+		cmocka_unit_test_setup_teardown(the_longest_page_is_written, begin, end),
 		cmocka_unit_test_setup_teardown(a_call_of_grpc_is_one_of_rpc, begin, end),
 		cmocka_unit_test_setup_teardown(a_share_is_scaled, begin, end),
 		cmocka_unit_test_setup_teardown(what_exceeds_the_limit_is_counted_in_one, begin,

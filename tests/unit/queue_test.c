@@ -198,6 +198,22 @@ static void counts_refusals(void **state)
 	assert_int_equal(otr_loss_get(OTR_LOSS_REFUSED) - before, 10);
 }
 
+static void what_this_host_cannot_send_is_no_refusal(void **state)
+{
+	uint64_t refused = otr_loss_get(OTR_LOSS_REFUSED), failed = otr_loss_get(OTR_LOSS_EXPORT);
+	struct otr_queue *q = begin();
+
+	(void)state;
+	outcome = OTR_PUSH_FAIL;
+	push(q, 0, 10);
+	for (int i = 0; i < 500 && taken < 10; i++)
+		usleep(1000);
+	otr_queue_close(&q, now_ns() + 1000 * MS);
+	assert_int_equal(otr_loss_get(OTR_LOSS_REFUSED), refused);
+	assert_int_equal(otr_loss_get(OTR_LOSS_EXPORT) - failed, 10);
+	assert_in_range(pushes, 1, 10);
+}
+
 static int notices;
 
 static void on_notice(void *arg, const char *text)
@@ -241,6 +257,7 @@ int main(void)
 		cmocka_unit_test(ends_in_time_and_counts),
 		cmocka_unit_test(gives_up_soon_on_a_dead_end),
 		cmocka_unit_test(counts_refusals),
+		cmocka_unit_test(what_this_host_cannot_send_is_no_refusal),
 		cmocka_unit_test(reports_a_full_queue_once),
 		cmocka_unit_test(refuses_what_cannot_be_opened),
 	};

@@ -192,16 +192,29 @@ static void beyond_the_limit_the_oldest_are_dropped(void **state)
 	is_empty();
 }
 
+/* And nothing is dropped for it. */
 static void a_batch_larger_than_the_spool_is_refused(void **state)
 {
 	static char text[2000];
 	uint64_t dropped;
+	uint32_t n;
 
 	(void)state;
 	memset(text, 'x', sizeof(text) - 1);
 	reopen(1000);
 	put("one", 1);
-	assert_int_equal(otr_spool_put(sp, otr_slice_str(text), 9, &dropped), -ENOSPC);
+	put("two", 2);
+	assert_int_equal(otr_spool_put(sp, otr_slice_str(text), 9, &dropped), -EMSGSIZE);
+	assert_int_equal(dropped, 0);
+	/* Beside the one that is being sent there are 933 bytes, 64 of which are the head. */
+	assert_int_equal(otr_spool_first(sp, &body, &n), 0);
+	text[870] = '\0';
+	assert_int_equal(otr_spool_put(sp, otr_slice_str(text), 9, &dropped), -EAGAIN);
+	assert_int_equal(dropped, 0);
+	text[869] = '\0';
+	assert_int_equal(put(text, 9), 2);
+	take("one", 1);
+	take(text, 9);
 	is_empty();
 }
 
@@ -243,6 +256,48 @@ static void damaged_batches_are_counted_and_left_out(void **state)
 	assert_int_equal(otr_loss_get(OTR_LOSS_EXPORT) - before, 1 + 1 + 3 + 1 + 1);
 }
 
+/* What cannot be read now, or not by this version, is neither damaged nor removed. */
+static void a_batch_that_cannot_be_read_now_stays(void **state)
+{
+	uint64_t lost = otr_loss_get(OTR_LOSS_EXPORT);
+	struct rlimit before;
+	char path[128];
+	uint32_t n;
+	int rc;
+
+	(void)state;
+	reopen(MIB);
+	put("one", 1);
+	getrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+	rc = otr_spool_first(sp, &body, &n);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(rc, -EMFILE);
+	take("one", 1);
+	path_of(path, sizeof(path), 7);
+	assert_int_equal(mkdir(path, 0700), 0); /* read(2) fails with EISDIR */
+	otr_spool_close(&sp);
+	assert_int_equal(otr_spool_open(&sp, dir, MIB, "test", &err), -EISDIR);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(otr_loss_get(OTR_LOSS_EXPORT), lost);
+}
+
+static void batches_of_another_version_are_refused(void **state)
+{
+	char path[128];
+
+	(void)state;
+	reopen(MIB);
+	put("one", 1);
+	damage(1, 8, -1); /* the version */
+	otr_spool_close(&sp);
+	assert_int_equal(otr_spool_open(&sp, dir, MIB, "test", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "it holds batches in format 255, and this otrace reads "
+					 "format 1"));
+	path_of(path, sizeof(path), 1);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
 static void other_files_are_left_alone(void **state)
 {
 	static const char *const names[] = {"notes.txt", "1.batch", "0000000000000000000x.batch",
@@ -281,6 +336,43 @@ static void a_folder_is_one_export_of_one_kind(void **state)
 	take("one", 1);
 	otr_spool_close(&sp);
 	assert_int_equal(otr_spool_open(&sp, dir, MIB, "more", &err), 0);
+}
+
+/* Returns what is said of `path`. */
+static const char *refused(int rc, const char *path)
+{
+	err.text[0] = '\0';
+	assert_int_equal(otr_spool_open(&sp, path, MIB, "test", &err), rc);
+	return err.text;
+}
+
+/* `dir` is a folder of ours, which holds links of another user and of ours. */
+static void links_of_others_are_not_followed(void **state)
+{
+	char path[256], theirs[160], own[160];
+
+	(void)state;
+	if (geteuid())
+		skip();
+	snprintf(own, sizeof(own), "%s/own", dir);
+	snprintf(theirs, sizeof(theirs), "%s/theirs", dir);
+	assert_int_equal(mkdir(dir, 0755) | mkdir(own, 0755), 0);
+	assert_int_equal(symlink("own", theirs) | lchown(theirs, 65534, 65534), 0);
+	snprintf(path, sizeof(path), "%s/spool", theirs);
+	assert_non_null(strstr(refused(-EPERM, path), "/theirs/spool: a symbolic link on the way "
+						      "belongs to user 65534, and otrace runs as"));
+	assert_int_equal(lchown(theirs, 0, 0), 0);
+	snprintf(path, sizeof(path), "%s/spool//", theirs);
+	assert_int_equal(otr_spool_open(&sp, path, MIB, "test", &err), 0);
+	otr_spool_close(&sp);
+	assert_non_null(strstr(refused(-ENOTDIR, theirs), "/theirs: a symbolic link\nright: "));
+	snprintf(path, sizeof(path), "%s/spool/lock", own);
+	assert_non_null(strstr(refused(-ENOTDIR, path), "/spool/lock: no folder\nright: "));
+	snprintf(path, sizeof(path), "%s/none/spool", own);
+	assert_non_null(strstr(refused(-ENOENT, path), "/none/spool: No such file or directory"));
+	assert_non_null(strstr(refused(-ENOENT, "/"), "spool /: no folder is named"));
+	assert_int_equal(chown(own, 65534, 65534), 0);
+	assert_non_null(strstr(refused(-EPERM, own), "/own: it belongs to user 65534, and otrace"));
 }
 
 static void a_folder_of_others_is_refused(void **state)
@@ -335,8 +427,11 @@ int main(void)
 						end),
 		cmocka_unit_test_setup_teardown(damaged_batches_are_counted_and_left_out, begin,
 						end),
+		cmocka_unit_test_setup_teardown(a_batch_that_cannot_be_read_now_stays, begin, end),
+		cmocka_unit_test_setup_teardown(batches_of_another_version_are_refused, begin, end),
 		cmocka_unit_test_setup_teardown(other_files_are_left_alone, begin, end),
 		cmocka_unit_test_setup_teardown(a_folder_is_one_export_of_one_kind, begin, end),
+		cmocka_unit_test_setup_teardown(links_of_others_are_not_followed, begin, end),
 		cmocka_unit_test_setup_teardown(a_folder_of_others_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(a_full_disk_leaves_no_part_of_a_batch, begin, end),
 	};
