@@ -137,8 +137,8 @@ static void openings(void **state)
 	assert_int_equal(otr_opening_of((const uint8_t *)"*3\r\n:1\r\n"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"\x38\1\0\0\7\0\0\0"),
 			 OTR_OPENING_MONGODB);
-	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\0\x08\4\xd2\x16\x2f"),
-			 OTR_OPENING_OTHER); /* PostgreSQL */
+	assert_int_equal(otr_opening_of((const uint8_t *)"R\0\0\0\x08\0\0\0"), OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\x4a\0\0\0\n5.7"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"PRI * HX"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"GET / HT"), OTR_OPENING_OTHER);
 }
