@@ -114,6 +114,7 @@ def quiet():
         unheard.insert_one({"_id": i, "text": "secret"})
     unheard.delete_one({"_id": 1})
     assert c.shop.quiet.find_one({"_id": 0}) == {"_id": 0}
+    assert c.shop.slow.find_one({"text": "SLEEP"}) is None
     c.shop.quiet.drop()
     c.close()
 

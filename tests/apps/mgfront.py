@@ -4,11 +4,14 @@
 unacknowledged writes, and adds them, as a mongod has them:
 
 - zlib: it is taken where a handshake offers it; a compressed request gets a compressed answer;
-- moreToCome of a request: no answer is sent."""
+- moreToCome of a request: no answer is sent.
+
+A request that holds SLEEP is passed on after 300 ms."""
 import socket
 import struct
 import sys
 import threading
+import time
 import zlib
 
 import bson
@@ -76,6 +79,8 @@ class Front:
         number, _, code, body = read_message(self.client)
         code, body, compressed = unpacked(code, body)
         flags = flags_of(code, body)
+        if b"SLEEP" in body:
+            time.sleep(0.3)
         if code == MSG:
             body = struct.pack("<I", 0) + body[4:]
         back, answer = self.ask(code, body)

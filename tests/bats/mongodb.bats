@@ -61,7 +61,8 @@ front() { # zlib and unacknowledged writes
 			'[c.attr["db.operation.batch.size"] for c in C if "db.operation.batch.size" in c.attr] == ["20"]' \
 			"all(c.attr['server.address'] == '127.0.0.1' and c.attr['server.port'] == '$MG_PORT' for c in C)" \
 			'all(c.attr["db.query.summary"] == c.name and c.attr.get("db.collection.name", c.attr["db.namespace"]) == c.name.split()[1] for c in C)' \
-			'not any("otrace.cut" in c.attr for c in C)'
+			'not any("otrace.cut" in c.attr for c in C)' \
+			"all(a.end <= b.start for a, b in zip($in_order, $in_order[1:]))"
 	done
 }
 
@@ -101,6 +102,7 @@ front() { # zlib and unacknowledged writes
 		rm -f "$dir/spans"
 		mg quiet
 		as_said
+		spans '[c.ms >= 300 for c in C if c.name == "find slow"] == [True]'
 		rm "$dir/spans"
 		mg compressed
 		spans 'len(C) == 42' 'all(c.name == "mongodb" and c.attr["otrace.cut"] == "compressed" for c in C)' \
