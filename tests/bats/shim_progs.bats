@@ -25,9 +25,10 @@ teardown() {
 }
 
 @test "the two ends of a Unix socket are joined by wire by the library alone" {
+	cp "$APPS/httpd.py" "$dir"
 	as_nobody
 	cat >"$dir/script" <<-S
-		UNIX=$dir/sock $PY $APPS/httpd.py 0 & server=\$!
+		UNIX=$dir/sock $PY $dir/httpd.py 0 & server=\$!
 		for _ in \$(seq 200); do [ -S $dir/sock ] && break; sleep 0.05; done
 		sleep 0.1
 		curl -s --unix-socket $dir/sock http://x/slow/300
