@@ -155,3 +155,11 @@ front() { # zlib and unacknowledged writes
 		run ! grep -qa SECRET "$dir/rec.$source"
 	done
 }
+
+@test "a record that is lost makes no other span wrong" {
+	opts=(--no-shim --record "$dir/rec")
+	mg simple
+	run "$PY" "$APPS/lost_each.py" "$OTRACE" "$dir/rec" 4
+	echo "$output"
+	[ "$status" -eq 0 ] && [ "${output% *}" -ge 12 ]
+}
