@@ -367,6 +367,75 @@ static void other_values_are_not_shown(void **state)
 	text_is(sp, OTR_KEY_DB_COLLECTION_NAME, "");
 }
 
+static uint32_t pick(uint32_t n)
+{
+	static uint64_t random_state = 1;
+
+	random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (uint32_t)(random_state >> 33) % n;
+}
+
+/* Fields of all kinds, at any depth, whose every name or value that is of a user is marked. */
+static void put_marked(int depth)
+{
+	static const char *const names[] = {"filter",	 "SECRET", "collection", "code",  "ok",
+					    "documents", "q",	   "$query",	 "errmsg"};
+
+	for (uint32_t n = pick(5); n; n--) {
+		const char *name = names[pick(OTR_ARRAY_SIZE(names))];
+
+		switch (depth < 4 ? pick(5) : pick(3)) {
+		case 0:
+			put_text(&m, name, "SECRET");
+			break;
+		case 1:
+			put_bytes(&m, name, "SECRET");
+			break;
+		case 2:
+			put_int(&m, name, pick(100));
+			break;
+		default:
+			begin_doc(&m, (char)(3 + pick(2)), name);
+			put_marked(depth + 1);
+			end_doc(&m);
+		}
+	}
+}
+
+static bool is_marked(struct otr_slice text)
+{
+	return text.len && memmem(text.data, text.len, "SECRET", 6);
+}
+
+static void no_value_leaves(void **state)
+{
+	static const char *const commands[] = {"find", "insert", "ping", "bulkWrite", "explain"};
+
+	for (int i = 0; i < 5000; i++) {
+		OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
+		const char *command = commands[pick(OTR_ARRAY_SIZE(commands))];
+		const struct otr_attr *at;
+
+		setup(state);
+		begin_msg(&m, 1, 0, 0);
+		put_text(&m, command, strlen(command) < 7 && *command != 'p' ? "users" : "SECRET");
+		put_marked(0);
+		put_text(&m, "$db", "shop");
+		end_msg(&m);
+		assert_int_equal(give_first(OTR_DIR_OUT, m.len, 0), OTR_PARSE_MSG);
+		sp = span_of(&msg, NULL);
+		assert_false(is_marked(sp->name));
+		for (size_t k = 0; (at = otr_span_attr(sp, k)); k++)
+			assert_false(at->type == OTR_ATTR_STRING && is_marked(at->string));
+		m.len = 0;
+		begin_msg(&m, 2, 1, 0);
+		put_marked(0);
+		end_msg(&m);
+		assert_int_equal(give_first(OTR_DIR_IN, m.len, 0), OTR_PARSE_MSG);
+		assert_false(is_marked(otr_msg_text(&msg, OTR_KEY_DB_RESPONSE_STATUS_CODE)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +452,7 @@ int main(void)
 		cmocka_unit_test_setup(an_error_without_a_code, setup),
 		cmocka_unit_test_setup(a_compressed_request, setup),
 		cmocka_unit_test_setup(other_values_are_not_shown, setup),
+		cmocka_unit_test(no_value_leaves),
 	};
 
 	return cmocka_run_group_tests_name("mongodb", tests, NULL, NULL);
