@@ -92,10 +92,10 @@ static bool has_attr(const struct otr_span *sp, const struct otr_attr *want)
 {
 	const struct otr_attr *at;
 
-	if (want->key != OTR_KEY_CUSTOM)
-		return sp->keys & OTR_KEY_BIT(want->key);
+	if (!(sp->keys & OTR_KEY_BIT(want->key)))
+		return false;
 	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
-		if (otr_slice_eq(key_of(at), want->name))
+		if (otr_slice_eq(key_of(at), key_of(want)))
 			return true;
 	return false;
 }

@@ -295,16 +295,16 @@ static void draw_row(struct block *b, const struct otr_row *row)
 static void explain_root(const struct otr_tree *tree, struct otr_buf *out)
 {
 	const struct otr_span *sp = tree->nodes[tree->root].span;
-	const char *plural = sp->n_links == 1 ? "" : "s";
+	unsigned int n = otr_span_candidates(sp);
+	const char *plural = n == 1 ? "" : "s";
 
-	if (sp->n_links && tree->nodes[tree->root].parent == OTR_NODE_NONE && !sp->parent_remote) {
+	if (n && tree->nodes[tree->root].parent == OTR_NODE_NONE && !sp->parent_remote) {
 		otr_buf_str(out, "orphan: ");
 		otr_text_escape(out, sp->resource ? sp->resource->service : OTR_SLICE("?"));
 		otr_buf_printf(out,
 			       " sent it while %u request%s %s open, none "
 			       "proved: %u link%s",
-			       sp->n_links, plural, sp->n_links == 1 ? "was" : "were", sp->n_links,
-			       plural);
+			       n, plural, n == 1 ? "was" : "were", n, plural);
 	} else if (sp->parent_remote || tree->nodes[tree->root].lost_parent) {
 		otr_buf_str(out, "parent ");
 		for (int i = 0; i < 4; i++)
@@ -424,7 +424,7 @@ int otr_console_block(struct otr_buf *out, const struct otr_console_style *look,
 	explain_root(tree, &why);
 	draw_head(&b, otr_buf_view(&why));
 	/* An orphan of one span is one row: the head line names its service. */
-	if (tree->spans > 1 || tree->nodes[tree->root].span->n_links == 0) {
+	if (tree->spans > 1 || !otr_span_candidates(tree->nodes[tree->root].span)) {
 		for (uint32_t i = 0; i < rows.n; i++)
 			draw_row(&b, &rows.row[i]);
 		draw_rest(&b);

@@ -19,9 +19,10 @@ enum otr_key {
 	OTR_KEY_MAX,
 };
 
-/* For sets of keys. */
-#define OTR_KEY_BIT(key) (UINT64_C(1) << (key))
-_Static_assert(OTR_KEY_MAX <= 64, "a set of keys is one word");
+/* For sets of keys, which are one word: keys from 64 on share the bit of OTR_KEY_NONE, which no
+ * attribute has. So the bit of such a key says that one of them may be there. */
+#define OTR_KEY_BIT(key) (UINT64_C(1) << ((key) < 64 ? (key) : OTR_KEY_NONE))
+_Static_assert(OTR_KEY_HOST_NAME <= 64, "of spans, only custom keys have no bit of their own");
 
 /* The name of `key`; "" for OTR_KEY_NONE and OTR_KEY_CUSTOM. */
 const char *otr_key_name(enum otr_key key);

@@ -7,6 +7,7 @@
 #include "agent/span/attr_block.h"
 #include "agent/span/resource.h"
 #include "agent/span/span_memory.h"
+#include "bpf/event.h"
 
 struct otr_span *otr_span_ref(const struct otr_span *sp)
 {
@@ -55,12 +56,23 @@ static const struct otr_attr *find_in(const struct otr_attr *at, size_t n, enum 
 
 static const struct otr_attr *find(const struct otr_span *sp, enum otr_key key)
 {
+	const struct otr_attr *at = NULL;
+
 	if (!(sp->keys & OTR_KEY_BIT(key)))
 		return NULL;
-	for (uint16_t k = 0; k < sp->n_blocks; k++)
+	for (uint16_t k = 0; !at && k < sp->n_blocks; k++)
 		if (sp->blocks[k]->keys & OTR_KEY_BIT(key))
-			return find_in(sp->blocks[k]->attrs, sp->blocks[k]->n_attrs, key);
-	return find_in(sp->attrs, sp->n_attrs, key);
+			at = find_in(sp->blocks[k]->attrs, sp->blocks[k]->n_attrs, key);
+	return at ? at : find_in(sp->attrs, sp->n_attrs, key);
+}
+
+unsigned int otr_span_candidates(const struct otr_span *sp)
+{
+	unsigned int n = 0;
+
+	for (uint16_t i = 0; i < sp->n_links; i++)
+		n += sp->links[i].evidence != OTR_EVIDENCE_NONE;
+	return n;
 }
 
 struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key)

@@ -33,7 +33,7 @@ enum otr_span_kind { /* OTLP's numbers */
 struct otr_link {
 	uint8_t trace_id[16];
 	uint8_t span_id[8];
-	uint8_t evidence; /* why it is only a link */
+	uint8_t evidence; /* why it is only a link; NONE: a message names it, it is no candidate */
 	uint8_t pad[7];
 };
 
@@ -80,6 +80,9 @@ void otr_span_unref(struct otr_span **spp);
 
 /* Returns the attribute number `i`, of blocks and its own; NULL: it has no more. */
 const struct otr_attr *otr_span_attr(const struct otr_span *sp, size_t i);
+
+/* How many of its links are candidates for its parent, none of which is proved. */
+unsigned int otr_span_candidates(const struct otr_span *sp);
 
 /* Returns the text of an attribute, or a none slice if the span has none of that key. */
 struct otr_slice otr_span_string(const struct otr_span *sp, enum otr_key key);

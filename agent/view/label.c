@@ -39,6 +39,8 @@ static void peer_of(const struct otr_span *sp, struct otr_label *out)
 	struct otr_slice who = otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME);
 	int64_t port = otr_span_int(sp, OTR_KEY_SERVER_PORT, 0);
 
+	if (!who.len)
+		who = otr_span_string(sp, OTR_KEY_MESSAGING_SYSTEM);
 	if (who.len) {
 		out->service = system_label(who);
 		out->peer = true;

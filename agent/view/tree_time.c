@@ -211,7 +211,7 @@ void otr_tree_count(struct otr_tree *tree, uint64_t *scratch)
 		first = tree->first_error == OTR_NODE_NONE ? NULL : &tree->nodes[tree->first_error];
 		count_span(tree, node->span);
 		count_span(tree, node->server);
-		tree->orphans += node->parent == OTR_NODE_NONE && node->span->n_links > 0;
+		tree->orphans += node->parent == OTR_NODE_NONE && otr_span_candidates(node->span);
 		if (node->start_ns < tree->start_ns)
 			tree->start_ns = node->start_ns;
 		if (node->end_ns > tree->end_ns)
