@@ -39,6 +39,12 @@ static inline __attribute__((always_inline)) int otr_opens_ssh(const __u8 *first
 	return !__builtin_memcmp(first, "SSH-", 4);
 }
 
+/* The server of NATS speaks first. */
+static inline __attribute__((always_inline)) int otr_opens_nats(const __u8 *first)
+{
+	return !__builtin_memcmp(first, "INFO {\"s", 8);
+}
+
 static inline __attribute__((always_inline)) int otr_is_redis_head(const __u8 *at)
 {
 	return at[0] == '\r' && at[1] == '\n' && at[2] == '$';

@@ -6,6 +6,7 @@
 #include "agent/proto/http2.h"
 #include "agent/proto/memcached.h"
 #include "agent/proto/mysql.h"
+#include "agent/proto/nats.h"
 #include "agent/proto/pgsql.h"
 #include "agent/proto/redis.h"
 
@@ -16,6 +17,7 @@ const struct otr_proto_ops *const otr_protos[] = {
 	&otr_mysql,
 	&otr_fastcgi,
 	&otr_http2,
+	&otr_nats,
 	&otr_memcached,
 	&otr_http1,
 	NULL,

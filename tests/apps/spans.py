@@ -12,7 +12,7 @@ import json
 import sys
 from urllib.parse import urlsplit
 
-KINDS = {1: "internal", 2: "server", 3: "client"}
+KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 
 
 def plain(value):

@@ -33,7 +33,6 @@ static const struct {
 	ROW("AMQP", "AMQP\x00\x00\x09\x01"),
 	ROW("MQTT", "\x10\x1a\x00\x04MQTT\x04\x02"),
 	ROW("MQTT", "\x10\x9a\x01\x00\x04MQTT\x04\x02"),
-	ROW("NATS", "INFO {\"server_id\":"),
 	ROW("SMTP or FTP", "220 mail.example.com ESMTP"),
 	ROW("D-Bus", "\0AUTH EXTERNAL 30\r\n"),
 	ROW(NULL, ""),
