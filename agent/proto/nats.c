@@ -114,25 +114,6 @@ static enum otr_parse take_message(struct otr_nats *na, const struct otr_nats_li
 	return take_delivery(na, line, status, msg);
 }
 
-/* The line was not copied to its end. */
-static enum otr_parse take_cut(struct otr_nats *na, uint8_t asker, struct otr_slice in,
-			       uint64_t *used, struct otr_msg *msg)
-{
-	struct otr_nats_line line;
-
-	if (!otr_nats_read_cut(&line, in) ||
-	    (na->client && (na->client == asker) != (line.side == OTR_NATS_CLIENT)) ||
-	    (line.side == OTR_NATS_SERVER && otr_nats_is_inbox(line.subject)))
-		return OTR_PARSE_BAD;
-	msg->partial = true;
-	msg->end = OTR_END_RUN;
-	msg->target = line.subject;
-	*used = in.len;
-	if (line.side == OTR_NATS_CLIENT)
-		return take_publish(na, &line, msg);
-	return take_delivery(na, &line, 0, msg);
-}
-
 static bool is_wrong_side(const struct otr_nats *na, enum otr_dir dir,
 			  const struct otr_nats_line *line)
 {
@@ -186,7 +167,11 @@ static enum otr_parse parse(void *state, enum otr_dir dir, struct otr_slice in, 
 	case OTR_NATS_NO:
 		break;
 	case OTR_NATS_MAYBE:
-		return cut ? take_cut(na, (uint8_t)(1 + dir), in, used, msg) : OTR_PARSE_MORE;
+		if (!cut)
+			return OTR_PARSE_MORE;
+		na->scanned[dir] = 0;
+		*used = in.len; /* how long its message is, is not known */
+		return OTR_PARSE_SKIP;
 	case OTR_NATS_YES:
 		if (is_wrong_side(na, dir, &line))
 			break;
@@ -245,7 +230,7 @@ const struct otr_proto_ops otr_nats = {
 	.multiplexed = true,
 	.state_size = sizeof(struct otr_nats),
 	.capture = OTR_CAPTURE_CALLS,
-	.head_bytes = OTR_DATA_MAX,
+	.head_bytes = OTR_LONG_CALLS,
 	.sniff = sniff,
 	.parse = parse,
 	.resync = resync,

@@ -56,10 +56,6 @@ enum otr_nats_is {
 /* Reads the line that `in` begins with. *scanned: how many bytes are known to hold no LF. */
 enum otr_nats_is otr_nats_read(struct otr_nats_line *line, struct otr_slice in, uint32_t *scanned);
 
-/* Reads what is there of a line of PUB, HPUB, MSG or HMSG that was cut: its subject, if that is
- * whole. */
-bool otr_nats_read_cut(struct otr_nats_line *line, struct otr_slice in);
-
 /* Is `head`, OTR_SNIFF_MAX bytes at most, a line, or the beginning of one, that no other protocol
  * has? */
 bool otr_nats_is_sure(struct otr_slice head);

@@ -205,20 +205,6 @@ enum otr_nats_is otr_nats_read(struct otr_nats_line *line, struct otr_slice in, 
 	return OTR_NATS_YES;
 }
 
-bool otr_nats_read_cut(struct otr_nats_line *line, struct otr_slice in)
-{
-	bool maybe;
-	const struct verb *verb = verb_of(in, &maybe);
-	struct otr_slice text;
-
-	if (!verb || verb->max == TEXT || verb->min < 2 || verb->verb == OTR_NATS_SUB)
-		return false;
-	*line = (struct otr_nats_line){.verb = verb->verb, .side = verb->side};
-	text = otr_slice_sub(in, verb->name.len, OTR_NATS_LINE);
-	line->subject = next_word(&text);
-	return text.len && is_subject(line->subject) && !memchr(in.data, '\n', in.len);
-}
-
 static bool is_digits(struct otr_slice word)
 {
 	return number(word, &(uint32_t){0});

@@ -149,7 +149,7 @@ static void set_trace_state(struct otr_stitch *st, const struct otr_exchange *ex
  * its parent: semantic conventions of messaging, "Consumer spans". */
 static void link_to_producer(struct otr_stitch *st, const struct otr_exchange *ex)
 {
-	struct otr_link link = {.evidence = OTR_EVIDENCE_HEADER};
+	struct otr_link link = {.evidence = OTR_EVIDENCE_NONE};
 
 	if (!ex->pushed || !ex->has_header)
 		return;
