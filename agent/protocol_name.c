@@ -9,7 +9,7 @@
  *	AJP         0x1234, from a web server to its back end
  *	MongoDB     a message that answers none, OP_MSG or OP_QUERY
  *	Kafka       ApiVersions or Metadata, the first request of a client
- *	AMQP, MQTT  their names
+ *	AMQP        its name
  *	SMTP, FTP   220, from the server
  *	D-Bus       a NUL, then AUTH
  */
@@ -53,8 +53,6 @@ static const struct sign signs[] = {
 	{NOT_PARSED("Kafka"), {0, 0, ANY, ANY, 0, 18, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
 	{NOT_PARSED("Kafka"), {0, 0, ANY, ANY, 0, 3, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
 	{NOT_PARSED("AMQP"), {'A', 'M', 'Q', 'P'}, 4},
-	{NOT_PARSED("MQTT"), {0x10, ANY, 0, 4, 'M', 'Q', 'T', 'T'}, 8},
-	{NOT_PARSED("MQTT"), {0x10, ANY, ANY, 0, 4, 'M', 'Q', 'T', 'T'}, 9},
 	{NOT_PARSED("SMTP or FTP"), {'2', '2', '0', ' '}, 4},
 	{NOT_PARSED("SMTP or FTP"), {'2', '2', '0', '-'}, 4},
 	{NOT_PARSED("D-Bus"), {0, 'A', 'U', 'T', 'H'}, 5},

@@ -45,6 +45,15 @@ static inline __attribute__((always_inline)) int otr_opens_nats(const __u8 *firs
 	return !__builtin_memcmp(first, "INFO {\"s", 8);
 }
 
+/* CONNECT, whose length has one byte or two: "MQTT", or "MQIsdp" of version 3.1. */
+static inline __attribute__((always_inline)) int otr_opens_mqtt(const __u8 *first)
+{
+	const __u8 *name = first[2] ? first + 3 : first + 2;
+
+	return first[0] == 0x10 && !name[0] && (name[1] == 4 || name[1] == 6) && name[2] == 'M' &&
+	       name[3] == 'Q' && (name[4] == 'T' || name[4] == 'I');
+}
+
 static inline __attribute__((always_inline)) int otr_is_redis_head(const __u8 *at)
 {
 	return at[0] == '\r' && at[1] == '\n' && at[2] == '$';

@@ -50,8 +50,7 @@ static bool take_asked(struct otr_nats *na, uint64_t number)
 		if (na->asked[i] != number)
 			continue;
 		na->n_asked--;
-		memmove(na->asked + i, na->asked + i + 1,
-			(na->n_asked - i) * sizeof(na->asked[0]));
+		memmove(na->asked + i, na->asked + i + 1, (na->n_asked - i) * sizeof(na->asked[0]));
 		return true;
 	}
 	return false;

@@ -6,11 +6,11 @@
 
 #include "agent/proto/proto.h"
 
-#define OTR_NATS_LINE	 4096	   /* bytes of a line, but of INFO and CONNECT */
-#define OTR_NATS_LOGIN	 32768	   /* bytes of INFO and CONNECT, which hold JSON */
-#define OTR_NATS_HEADERS 8192	   /* bytes of the headers that are read */
+#define OTR_NATS_LINE	 4096	    /* bytes of a line, but of INFO and CONNECT */
+#define OTR_NATS_LOGIN	 32768	    /* bytes of INFO and CONNECT, which hold JSON */
+#define OTR_NATS_HEADERS 8192	    /* bytes of the headers that are read */
 #define OTR_NATS_PAYLOAD (1u << 30) /* of a message; a server takes 64 MiB at most */
-#define OTR_NATS_ASKED	 384	   /* requests without a reply that are remembered */
+#define OTR_NATS_ASKED	 384	    /* requests without a reply that are remembered */
 
 enum otr_nats_verb {
 	OTR_NATS_INFO,
@@ -40,10 +40,10 @@ struct otr_nats_line {
 	enum otr_nats_side side; /* who may send it */
 	uint32_t size;		 /* of the line, with its end */
 	struct otr_slice subject;
-	struct otr_slice sid;	  /* of MSG, HMSG, SUB: the number of the subscription */
-	struct otr_slice reply;	  /* or none */
-	uint32_t n_headers;	  /* bytes */
-	uint32_t n_body;	  /* bytes of headers and payload, without the CR LF behind them */
+	struct otr_slice sid;	/* of MSG, HMSG, SUB: the number of the subscription */
+	struct otr_slice reply; /* or none */
+	uint32_t n_headers;	/* bytes */
+	uint32_t n_body;	/* bytes of headers and payload, without the CR LF behind them */
 	bool has_body;
 };
 
@@ -69,7 +69,8 @@ struct otr_nats {
 	uint16_t n_asked;    /* of `asked` */
 	uint32_t scanned[2]; /* bytes of the next line, by direction, that hold no LF */
 	uint64_t serial;     /* of messages that are no requests */
-	uint64_t asked[OTR_NATS_ASKED]; /* reply subjects of requests, as numbers; the oldest first */
+	uint64_t asked
+		[OTR_NATS_ASKED]; /* reply subjects of requests, as numbers; the oldest first */
 };
 
 /* Names of subjects that a client made for one reply begin so. */

@@ -21,9 +21,9 @@ struct verb {
 	uint8_t min, max; /* words behind it; 255: any text */
 };
 
-#define VERB(name, side, min, max)                                                               \
-	{                                                                                        \
-		{#name, sizeof(#name) - 1}, OTR_NATS_##name, OTR_NATS_##side, min, max           \
+#define VERB(name, side, min, max)                                                     \
+	{                                                                              \
+		{#name, sizeof(#name) - 1}, OTR_NATS_##name, OTR_NATS_##side, min, max \
 	}
 #define TEXT 255
 

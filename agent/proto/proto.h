@@ -172,6 +172,10 @@ struct otr_proto_ops {
 	 * called where the defaults hold. */
 	void (*set_up)(void *state, const struct otr_proto_settings *settings);
 
+	/* Tells a fresh `state` in which direction a client's bytes go, where the source knows; NULL:
+	 * it sees that by itself. */
+	void (*set_client)(void *state, enum otr_dir dir);
+
 	enum otr_capture capture; /* how sources copy its connections */
 	uint32_t head_bytes;	  /* how many bytes they copy, per run or per call */
 	bool body_by_tail;	  /* needs the last 8 bytes of a run: chunked bodies */

@@ -5,6 +5,7 @@
 #include "agent/proto/http1.h"
 #include "agent/proto/http2.h"
 #include "agent/proto/memcached.h"
+#include "agent/proto/mqtt.h"
 #include "agent/proto/mysql.h"
 #include "agent/proto/nats.h"
 #include "agent/proto/pgsql.h"
@@ -18,6 +19,7 @@ const struct otr_proto_ops *const otr_protos[] = {
 	&otr_fastcgi,
 	&otr_http2,
 	&otr_nats,
+	&otr_mqtt,
 	&otr_memcached,
 	&otr_http1,
 	NULL,

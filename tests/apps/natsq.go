@@ -125,8 +125,8 @@ func main() {
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
-		simple(nc)
 		request(nc)
+		simple(nc)
 	}
 	check(nc.Flush())
 	fmt.Println("ok")
