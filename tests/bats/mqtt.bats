@@ -9,11 +9,17 @@ setup() {
 	live_setup
 	opts=()
 	port=$(free_port)
-	printf 'topic readwrite %s\n' 'shop/#' before bulk large order >"$dir/acl"
+	{
+		printf 'topic readwrite %s\n' 'shop/#' before bulk large order # of those without a name
+		printf 'pattern readwrite shop/#\n'
+	} >"$dir/acl"
+	mosquitto_passwd -c -b "$dir/passwords" joe secret
+	chmod 644 "$dir/acl" "$dir/passwords"
 	cat >"$dir/mosquitto.conf" <<-END
 		listener $port 127.0.0.1
 		allow_anonymous true
 		acl_file $dir/acl
+		password_file $dir/passwords
 		user nobody
 		max_queued_messages 0
 	END
