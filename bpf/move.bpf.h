@@ -185,8 +185,7 @@ static __always_inline int otr_copies_long_calls(const struct otr_bpf_conn *c,
 {
 	__u32 head_bytes = c->flow[mv->dir & 1].head_bytes;
 
-	return head_bytes == OTR_LONG_CALLS ||
-	       (head_bytes == OTR_DATA_MAX && otr_asks(c, mv->dir));
+	return head_bytes == OTR_LONG_CALLS || (head_bytes == OTR_DATA_MAX && otr_asks(c, mv->dir));
 }
 
 /* Copies what the policy of the connection asks for. */

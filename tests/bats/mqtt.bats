@@ -142,7 +142,7 @@ shop="$names == ['process shop/order'] * 3 + ['send shop/order'] * 3"
 	grep -qx ok "$dir/out"
 	spans "$shop"
 	grep -aq MQTT "$dir/login.otr"
-	run -1 grep -a -e joe -e otrace- "$dir/login.otr"
+	run -1 grep -a joe "$dir/login.otr"
 	"$OTRACE" replay -o "$dir/text" --export "file:$dir/again" "$dir/login.otr"
 	$PY "$APPS/spans.py" "$dir/again" "$shop"
 }

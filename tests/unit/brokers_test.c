@@ -318,7 +318,7 @@ static void blanks(const struct otr_blank_ops *ops, struct otr_slice text, size_
 	char out[512];
 
 	for (size_t cut = first; cut < text.len; cut++)
-		for (size_t lost = 0; lost < 3 && lost < cut; lost++) {
+		for (size_t lost = 0; lost < (cut > 16 ? 3 : 1); lost++) {
 			void *state = calloc(1, ops->state_size);
 
 			memset(out, 0, sizeof(out));
