@@ -48,7 +48,7 @@ PROTO_O := $(B)/exporters/otlp.pb-c.o
 LIB_OBJ := $(SRC:%.c=$(B)/%.o) $(if $(wildcard exporters/otlp.proto),$(PROTO_O))
 UNIT    := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 
-.PHONY: all help clean bench bench-instructions bpf preload unit FORCE
+.PHONY: all help clean bench bench-instructions bench-parsers bpf preload unit FORCE
 all: $(B)/otrace $(B)/libotrace.so
 FORCE:
 
@@ -150,6 +150,13 @@ unit: $(UNIT) ## unit tests (cmocka)
 
 bench-instructions: all ## instructions a span costs the agent, against their ceilings
 	$(Q)scripts/instructions.sh
+
+bench-parsers: $(B)/tests/bench/parsers_bench ## bytes and messages a second of each parser
+	$(Q)$<
+
+$(B)/tests/bench/parsers_bench: $(B)/tests/bench/parsers_bench.o $(B)/tests/fuzz/conv.o $(B)/libagent.a
+	$(call msg,LD,$@)
+	$(Q)$(CC) -fno-lto $(LDFLAGS) -o $@ $^ $(LIBS)
 
 bench: all ## what it costs, budget by budget (root)
 	$(Q)scripts/bench.sh

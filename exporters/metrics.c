@@ -124,7 +124,7 @@ static double weight_of(const struct otr_span *sp)
 {
 	const struct otr_attr *at;
 
-	if (!(sp->keys & OTR_KEY_BIT(OTR_KEY_OTRACE_SAMPLED_SHARE)))
+	if (!otr_key_set_has(&sp->keys, OTR_KEY_OTRACE_SAMPLED_SHARE))
 		return 1;
 	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
 		if (at->key == OTR_KEY_OTRACE_SAMPLED_SHARE && at->type == OTR_ATTR_DOUBLE)
@@ -244,13 +244,13 @@ void otr_metrics_add(struct otr_metrics *m, const struct otr_span *sp, uint64_t 
 	bool is_call = is_client || sp->kind == OTR_SPAN_SERVER;
 
 	observe(&m->spans, span_labels, sp, seconds, weight);
-	if (is_call && sp->keys & OTR_KEY_BIT(OTR_KEY_RPC_SYSTEM_NAME))
+	if (is_call && otr_key_set_has(&sp->keys, OTR_KEY_RPC_SYSTEM_NAME))
 		observe(is_client ? &m->rpc_client : &m->rpc_server, rpc_labels, sp, seconds,
 			weight);
-	else if (is_call && sp->keys & OTR_KEY_BIT(OTR_KEY_HTTP_REQUEST_METHOD))
+	else if (is_call && otr_key_set_has(&sp->keys, OTR_KEY_HTTP_REQUEST_METHOD))
 		observe(is_client ? &m->http_client : &m->http_server, http_labels, sp, seconds,
 			weight);
-	else if (is_client && sp->keys & OTR_KEY_BIT(OTR_KEY_DB_SYSTEM_NAME))
+	else if (is_client && otr_key_set_has(&sp->keys, OTR_KEY_DB_SYSTEM_NAME))
 		observe(&m->db_client, db_labels, sp, seconds, weight);
 	otr_graph_add(&m->graph, sp, weight, now_ns);
 	otr_targets_add(&m->targets, sp->resource, now_ns);

@@ -92,10 +92,10 @@ static bool has_attr(const struct otr_span *sp, const struct otr_attr *want)
 {
 	const struct otr_attr *at;
 
-	if (!(sp->keys & OTR_KEY_BIT(want->key)))
-		return false;
+	if (want->key != OTR_KEY_CUSTOM)
+		return otr_key_set_has(&sp->keys, want->key);
 	for (size_t i = 0; (at = otr_span_attr(sp, i)); i++)
-		if (otr_slice_eq(key_of(at), key_of(want)))
+		if (otr_slice_eq(key_of(at), want->name))
 			return true;
 	return false;
 }

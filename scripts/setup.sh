@@ -23,14 +23,15 @@ test="libcmocka-dev libnghttp2-dev nghttp2-client=nghttp nghttp2-server=nghttpd 
 	nats-server=nats-server golang-github-nats-io-go-nats-dev libnats-dev mosquitto=mosquitto mosquitto-clients=mosquitto_pub python3-paho-mqtt
 	golang-go=go maven=mvn python3-h2 zsh=zsh fish=fish faketime=faketime
 	gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross
+	apache2-bin uwsgi-core uwsgi-plugin-python3
 	strace=strace systemd=systemd-analyze debhelper dpkg-dev fakeroot lintian
 	tcpdump=tcpdump tshark=tshark qemu-system-x86=qemu-system-x86_64 busybox-static cpio=cpio xz-utils=xz libc6-i386 libjemalloc2"
 
 accuracy="default-jdk-headless=javac ruby=ruby puma=puma python3-gevent python3-uvloop
 	golang-go=go"
 
-programs="apache2-bin apache2-utils=ab haproxy=haproxy lighttpd=lighttpd caddy=caddy
-	php8.2-fpm php8.2-cli php8.2-curl php8.2-pgsql uwsgi-core uwsgi-plugin-python3 ruby-webrick
+programs="apache2-utils=ab haproxy=haproxy lighttpd=lighttpd caddy=caddy
+	php8.2-fpm php8.2-cli php8.2-curl php8.2-pgsql ruby-webrick
 	libwww-perl libio-socket-ssl-perl liblwp-protocol-https-perl lynx=lynx aria2=aria2c rustc=rustc sudo=sudo iputils-ping=ping libcap2-bin=setcap
 	libpython3.11-testsuite qemu-user=qemu-aarch64 cmake=cmake"
 

@@ -105,7 +105,10 @@ enum otr_msg_kind {
 
 /* A broker sends a message to a consumer unasked: that is a REQUEST that is `pushed`, or a ONEWAY
  * where nothing confirms it. The RESPONSE that confirms it is `pushed`, too, and has its `stream`,
- * which is not 0. Numbers of these and of requests may be the same. */
+ * which is not 0. Numbers of these and of requests may be the same.
+ *
+ * A RESPONSE with `since` answers all open requests with numbers from that one to `stream`; an END
+ * ends all of these, and what is pushed with them. */
 
 /* One message, in terms that all protocols share. Slices point into the parser's input
  * or its state, and live until the next call on the same state. The caller zeroes it
@@ -124,6 +127,7 @@ struct otr_msg {
 	int32_t status;		    /* its status code; 0: it has none */
 	uint16_t skips;		    /* RESPONSE: requests behind its own that the server dropped */
 	uint64_t stream;	    /* pairs an answer with its request; 0: in order */
+	uint64_t since;		    /* the first number of a range that ends with `stream`; or 0 */
 	struct otr_slice op;	    /* "GET", "SELECT", "HGET" */
 	struct otr_slice target;    /* path, statement, key, topic */
 	struct otr_slice trace_ctx; /* traceparent, empty when absent */
@@ -199,7 +203,8 @@ struct otr_proto_ops {
 
 	/* Names the span and sets its attributes by the semantic conventions of
 	 * OpenTelemetry, as seen from `side`. Both messages are copies, with all their
-	 * texts; `rsp` is NULL if no answer was seen. Returns 0 or -ENOMEM. */
+	 * texts; `rsp` is NULL if no answer was seen. Returns 0 or -ENOMEM; or
+	 * OTR_NO_SPAN: the exchange becomes none, as one in which nothing happened. */
 	int (*describe)(const struct otr_side *side, const struct otr_msg *req,
 			const struct otr_msg *rsp, struct otr_span_builder *sb);
 
@@ -218,6 +223,7 @@ struct otr_proto_ops {
 };
 
 #define OTR_SNIFF_MAX 64
+#define OTR_NO_SPAN   1
 
 /* What the user set. The owner fills it in before the first event; stream/ and stitch/
  * borrow it, and describe() gets it in struct otr_side. Zero is the default of each field. */

@@ -19,10 +19,27 @@ enum otr_key {
 	OTR_KEY_MAX,
 };
 
-/* For sets of keys, which are one word: keys from 64 on share the bit of OTR_KEY_NONE, which no
- * attribute has. So the bit of such a key says that one of them may be there. */
-#define OTR_KEY_BIT(key) (UINT64_C(1) << ((key) < 64 ? (key) : OTR_KEY_NONE))
-_Static_assert(OTR_KEY_HOST_NAME <= 64, "of spans, only custom keys have no bit of their own");
+/* A set of keys. */
+struct otr_key_set {
+	uint64_t words[2];
+};
+_Static_assert(OTR_KEY_MAX <= 128, "a set of keys is two words");
+
+static inline bool otr_key_set_has(const struct otr_key_set *set, enum otr_key key)
+{
+	return set->words[key >> 6] >> (key & 63) & 1;
+}
+
+static inline void otr_key_set_add(struct otr_key_set *set, enum otr_key key)
+{
+	set->words[key >> 6] |= UINT64_C(1) << (key & 63);
+}
+
+static inline void otr_key_set_join(struct otr_key_set *set, const struct otr_key_set *other)
+{
+	set->words[0] |= other->words[0];
+	set->words[1] |= other->words[1];
+}
 
 /* The name of `key`; "" for OTR_KEY_NONE and OTR_KEY_CUSTOM. */
 const char *otr_key_name(enum otr_key key);

@@ -72,7 +72,7 @@ static struct otr_attr_block *make(const struct otr_attr *attrs, size_t n, struc
 	bk->wire = otr_slice_sub(wire, 0, wire.len - name_wire);
 	bk->name_wire = otr_slice_sub(wire, bk->wire.len, name_wire);
 	for (size_t i = 0; i < n; i++)
-		bk->keys |= OTR_KEY_BIT(own[i].key);
+		otr_key_set_add(&bk->keys, own[i].key);
 	return bk;
 }
 

@@ -19,7 +19,7 @@
 struct otr_attr_block {
 	atomic_uint refs;
 	uint16_t n_attrs;
-	uint64_t keys; /* a bit for each key in `attrs` */
+	struct otr_key_set keys; /* of `attrs` */
 	const struct otr_attr *attrs;
 	struct otr_slice name;	    /* of the spans; empty: the block does not name them */
 	struct otr_slice wire;	    /* all attributes as elements of a span's field */

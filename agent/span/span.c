@@ -56,14 +56,12 @@ static const struct otr_attr *find_in(const struct otr_attr *at, size_t n, enum 
 
 static const struct otr_attr *find(const struct otr_span *sp, enum otr_key key)
 {
-	const struct otr_attr *at = NULL;
-
-	if (!(sp->keys & OTR_KEY_BIT(key)))
+	if (!otr_key_set_has(&sp->keys, key))
 		return NULL;
-	for (uint16_t k = 0; !at && k < sp->n_blocks; k++)
-		if (sp->blocks[k]->keys & OTR_KEY_BIT(key))
-			at = find_in(sp->blocks[k]->attrs, sp->blocks[k]->n_attrs, key);
-	return at ? at : find_in(sp->attrs, sp->n_attrs, key);
+	for (uint16_t k = 0; k < sp->n_blocks; k++)
+		if (otr_key_set_has(&sp->blocks[k]->keys, key))
+			return find_in(sp->blocks[k]->attrs, sp->blocks[k]->n_attrs, key);
+	return find_in(sp->attrs, sp->n_attrs, key);
 }
 
 unsigned int otr_span_candidates(const struct otr_span *sp)

@@ -63,7 +63,7 @@ struct otr_span {
 	struct otr_slice name_wire;   /* of the block that names it (attr_block.h); or empty */
 	struct otr_slice status_text; /* of a failed span, if it says more */
 	struct otr_slice trace_state;
-	uint64_t keys; /* a bit for each key of its attributes, those of blocks, too */
+	struct otr_key_set keys; /* of its attributes, those of blocks, too */
 	struct otr_attr_block *blocks[OTR_SPAN_BLOCKS];
 	uint8_t block_at[OTR_SPAN_BLOCKS]; /* how many of `attrs` come before each block */
 	const struct otr_attr *attrs;	   /* its own; no key is in a block, too */

@@ -81,7 +81,7 @@ void otr_sb_trace_state(struct otr_span_builder *sb, struct otr_slice text)
 /* The span's own attribute of `key`, or NULL. */
 static struct otr_attr *find_own(struct otr_span_builder *sb, enum otr_key key)
 {
-	if (key == OTR_KEY_CUSTOM || !(sb->span.keys & OTR_KEY_BIT(key)))
+	if (key == OTR_KEY_CUSTOM || !otr_key_set_has(&sb->span.keys, key))
 		return NULL;
 	for (uint16_t i = 0; i < sb->span.n_attrs; i++)
 		if (sb->attrs[i].key == key)
@@ -101,7 +101,7 @@ static struct otr_attr *slot(struct otr_span_builder *sb, enum otr_key key)
 		return NULL;
 	}
 	at = &sb->attrs[sp->n_attrs++];
-	sp->keys |= OTR_KEY_BIT(key);
+	otr_key_set_add(&sp->keys, key);
 	at->key = (uint16_t)key;
 	at->name = OTR_SLICE_NONE;
 	return at;
@@ -198,7 +198,7 @@ void otr_sb_block(struct otr_span_builder *sb, struct otr_attr_block *bk)
 	}
 	sb->span.block_at[sb->span.n_blocks] = (uint8_t)sb->span.n_attrs;
 	sb->span.blocks[sb->span.n_blocks++] = otr_attr_block_ref(bk);
-	sb->span.keys |= bk->keys;
+	otr_key_set_join(&sb->span.keys, &bk->keys);
 	if (bk->name.len)
 		sb->namer = bk;
 }

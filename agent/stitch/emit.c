@@ -50,7 +50,7 @@ static void set_error(struct otr_stitch *st, const struct otr_exchange *ex)
 
 	if (!broken || ex->cut || st->sb.span.failed || otr_exchange_after_loss(st, ex))
 		return;
-	if (otr_is_server(ex) && ex->error)
+	if (otr_is_server(ex) && !ex->pushed && ex->error)
 		type = OTR_SLICE("client_disconnect");
 	otr_sb_error(&st->sb, type);
 }
@@ -149,7 +149,7 @@ static void set_trace_state(struct otr_stitch *st, const struct otr_exchange *ex
  * its parent: semantic conventions of messaging, "Consumer spans". */
 static void link_to_producer(struct otr_stitch *st, const struct otr_exchange *ex)
 {
-	struct otr_link link = {.evidence = OTR_EVIDENCE_NONE};
+	struct otr_link link = {0}; /* no candidate for the parent */
 
 	if (!ex->pushed || !ex->has_header)
 		return;
@@ -309,12 +309,13 @@ static bool is_span(const struct otr_stitch *st, const struct otr_exchange *ex)
 void otr_exchange_emit(struct otr_stitch *st, struct otr_exchange *ex)
 {
 	OTR_AUTO(otr_span_unref) struct otr_span *sp = NULL;
+	int rc = is_span(st, ex) ? describe(st, ex) : OTR_NO_SPAN;
 
-	if (!is_span(st, ex)) {
+	if (rc == OTR_NO_SPAN) {
 		free_messages(st, ex);
 		return;
 	}
-	if (!describe(st, ex)) {
+	if (!rc) {
 		set_ids(st, ex);
 		set_times(st, ex);
 		set_cut(st, ex);

@@ -198,6 +198,35 @@ static void end_passed_over(struct otr_stitch *st, const struct otr_wire *wire,
 			otr_exchange_end_cut(st, ex, side->start_ns);
 }
 
+static bool is_one_of(const struct otr_exchange *ex, const struct otr_side *side,
+		      const struct otr_msg *msg)
+{
+	bool for_it = msg->kind == OTR_MSG_END || ex->ref.dir != side->ref.dir;
+
+	return for_it && ex->ref.layer == side->ref.layer && ex->stream >= msg->since &&
+	       ex->stream <= msg->stream;
+}
+
+/* Answers, or ends, all in the range of `msg`. */
+static int take_range(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
+		      const struct otr_msg *msg)
+{
+	struct otr_exchange *ex, *tmp;
+	int rc = 0;
+
+	wire->now[side->ref.layer][side->ref.dir] = NULL;
+	DL_FOREACH_SAFE2(wire->unanswered, ex, tmp, wait_next) {
+		if (!is_one_of(ex, side, msg))
+			continue;
+		otr_exchange_answer(ex, OTR_ANSWER_BEGUN);
+		ex->hole_ns = 0;
+		ex->rsp = otr_msg_copy(&st->messages, msg);
+		rc = ex->rsp ? rc : -ENOMEM;
+		otr_exchange_end(st, ex, side->start_ns);
+	}
+	return rc;
+}
+
 static int take_response(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 			 const struct otr_msg *msg)
 {
@@ -221,15 +250,18 @@ static int take_response(struct otr_stitch *st, struct otr_wire *wire, const str
 }
 
 /* The exchange that is under way and has this number, or NULL. */
-static struct otr_exchange *by_stream(const struct otr_wire *wire, uint8_t layer, uint64_t stream)
+static struct otr_exchange *by_stream(const struct otr_wire *wire, uint8_t layer,
+				      const struct otr_msg *msg)
 {
 	struct otr_exchange *ex;
 
 	DL_FOREACH2(wire->streaming, ex, wait_next)
-		if (ex->stream == stream && ex->ref.layer == layer)
+		if (ex->stream == msg->stream && ex->ref.layer == layer &&
+		    ex->pushed == msg->pushed)
 			return ex;
 	DL_FOREACH2(wire->unanswered, ex, wait_next)
-		if (ex->stream == stream && ex->ref.layer == layer)
+		if (ex->stream == msg->stream && ex->ref.layer == layer &&
+		    ex->pushed == msg->pushed)
 			return ex;
 	return NULL;
 }
@@ -256,7 +288,7 @@ static int add_to_answer(struct otr_stitch *st, struct otr_exchange *ex, const s
 static int take_end(struct otr_stitch *st, struct otr_wire *wire, const struct otr_side *side,
 		    const struct otr_msg *msg)
 {
-	struct otr_exchange *ex = by_stream(wire, side->ref.layer, msg->stream);
+	struct otr_exchange *ex = by_stream(wire, side->ref.layer, msg);
 
 	wire->now[side->ref.layer][side->ref.dir] = ex;
 	if (!ex)
@@ -276,6 +308,8 @@ int otr_stitch_msg(struct otr_stitch *st, const struct otr_side *side, const str
 		wire = get_wire(st, side->conn);
 	if (!wire)
 		rc = -ENOMEM;
+	else if (msg->since)
+		rc = take_range(st, wire, side, msg);
 	else if (msg->kind == OTR_MSG_RESPONSE)
 		rc = take_response(st, wire, side, msg);
 	else if (msg->kind == OTR_MSG_END)

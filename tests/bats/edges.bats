@@ -106,7 +106,7 @@ joined='all(parent(v) and parent(v).kind == "client" and v.evidence == "wire" fo
 	opts=(--record "$dir/rec")
 	traced bash -c "$PY $APPS/httpd.py $port & server=\$!
 		for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.05; done
-		curl -s -H Expect: --limit-rate 20M --data-binary @$dir/big 127.0.0.1:$port/up; kill \$server"
+		curl -s -H Expect: --limit-rate 20M --data-binary @$dir/big 127.0.0.1:$port/up; sleep 0.1; kill \$server"
 	[ "$(cat "$dir/out")" = "10000000 $(sha256sum <"$dir/big" | cut -d ' ' -f 1)" ]
 	spans 'len(V) == 1 and len(C) == 1' "$joined" 'C[0].ms > 400' \
 		'abs(V[0].start - C[0].start) < C[0].ms / 2000' 'abs(V[0].end - C[0].end) < C[0].ms / 2000'
@@ -170,7 +170,7 @@ no_control() { # FILE..: no byte that a terminal obeys, no bidi control, valid U
 @test "IPv6 addresses, and IPv4 addresses mapped into IPv6, are shown as such" {
 	traced bash -c "$PY $APPS/httpd.py $port :: & server=\$!
 		for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.05; done
-		curl -s '[::1]:$port/six'; curl -s '127.0.0.1:$port/mapped'; kill \$server"
+		curl -s '[::1]:$port/six'; curl -s '127.0.0.1:$port/mapped'; sleep 0.1; kill \$server"
 	spans 'len(V) == 2 and len(C) == 2' "$joined" \
 		'[v for v in V if v.path == "/six"][0].attr["network.peer.address"] == "::1"' \
 		'[v for v in V if v.path == "/mapped"][0].attr["network.peer.address"] == "127.0.0.1"'
@@ -179,7 +179,7 @@ no_control() { # FILE..: no byte that a terminal obeys, no bidi control, valid U
 @test "the two ends of an AF_UNIX connection are joined by wire" {
 	traced bash -c "UNIX=$dir/sock $PY $APPS/httpd.py 0 & server=\$!
 		for _ in \$(seq 200); do [ -S $dir/sock ] && break; sleep 0.05; done; sleep 0.1
-		curl -s --unix-socket $dir/sock http://x/one; curl -s --unix-socket $dir/sock http://x/two; kill \$server"
+		curl -s --unix-socket $dir/sock http://x/one; curl -s --unix-socket $dir/sock http://x/two; sleep 0.1; kill \$server"
 	[ "$(grep -c hello "$dir/out")" -eq 2 ]
 	spans 'len(V) == 2 and len(C) == 2' "$joined"
 }

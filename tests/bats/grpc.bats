@@ -19,6 +19,7 @@ shop() {
 			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null && break; sleep 0.05; done
 		done
 		$PY $APPS/grpcc.py $port $*
+		sleep 0.1
 		kill \$one \$two
 		wait
 	S

@@ -22,6 +22,7 @@ on_spans() { # ATTRIBUTE VALUE
 		for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.05; done
 		curl -s -H 'X-Tenant-ID: blue' -H 'Cookie: id=blue' http://127.0.0.1:$port/a
 		curl -s -H 'Cookie: id=blue' http://127.0.0.1:$port/b
+		sleep 0.1
 		kill \$server
 		wait
 	S
@@ -45,6 +46,7 @@ on_spans() { # ATTRIBUTE VALUE
 		curl -s --http2-prior-knowledge -H 'X-Tenant-ID: blue' -H 'Accept-Language: de' http://127.0.0.1:$port/a
 		curl -s --http2-prior-knowledge -H 'Cookie: id=blue' http://127.0.0.1:$port/b
 		nghttp -n -H 'accept-language: fr' http://127.0.0.1:$port/a http://127.0.0.1:$port/b
+		sleep 0.1
 		kill \$server
 		wait
 	S
@@ -63,6 +65,7 @@ on_spans() { # ATTRIBUTE VALUE
 		$PY $APPS/grpcd.py $port & server=\$!
 		for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.05; done
 		$PY $APPS/grpcc.py $port Buy=ink
+		sleep 0.1
 		kill \$server
 		wait
 	S

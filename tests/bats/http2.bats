@@ -44,6 +44,7 @@ all_of() {
 			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null && break; sleep 0.05; done
 		done
 		$*
+		sleep 0.1
 		kill \$nginx \$app
 		wait
 	S
@@ -151,6 +152,7 @@ clients() { # PORT
 		curl -s --http2-prior-knowledge http://127.0.0.1:$1/page?token=secret
 		nghttp -n -m 3 http://127.0.0.1:$1/page http://127.0.0.1:$1/none
 		nghttp -n --continuation -d $dir/www/page http://127.0.0.1:$1/page
+		sleep 0.1
 		kill \$server
 		wait
 	S

@@ -208,6 +208,7 @@ traced_as_nobody() {
 @test "a tool of the system in which the library does nothing is named if it uses the network" {
 	cc -O2 -o "$dir/client" "$APPS/bypass.c"
 	http "$port"
+	mkdir "$dir/upper" "$dir/work" # this machine need not have perf
 	for how in client server; do
 		[ "$how" = client ] || cat >"$dir/client" <<-P
 			#!$PY
@@ -215,12 +216,14 @@ traced_as_nobody() {
 			socket.create_server(("127.0.0.1", 0))
 		P
 		rm -f "$dir/text"
-		unshare -m sh -c "mount --bind $dir/client /usr/bin/perf && $OTRACE run --no-bpf -o $dir/text -- \
+		install -m 755 "$dir/client" "$dir/upper/perf"
+		unshare -m sh -c "mount -t overlay -o lowerdir=/usr/bin,upperdir=$dir/upper,workdir=$dir/work none /usr/bin &&
+			$OTRACE run --no-bpf -o $dir/text -- \
 			sh -c '/usr/bin/perf $port calls /perf; true'" 3>&-
 		cat "$dir/text"
 		not_seen 'perf .by process [0-9]*.: uses the network, but the library stays off in .*leave out --no-bpf'
 	done
-	traced sh -c "perf --version; ld --version; sh -c true"
+	traced sh -c "ld --version; sh -c true"
 	run not_seen .
 	[ "$status" -eq 1 ]
 }

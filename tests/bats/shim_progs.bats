@@ -25,15 +25,17 @@ teardown() {
 }
 
 @test "the two ends of a Unix socket are joined by wire by the library alone" {
+	cp "$APPS/httpd.py" "$dir"
 	as_nobody
 	cat >"$dir/script" <<-S
-		UNIX=$dir/sock $PY $APPS/httpd.py 0 & server=\$!
+		UNIX=$dir/sock $PY $dir/httpd.py 0 & server=\$!
 		for _ in \$(seq 200); do [ -S $dir/sock ] && break; sleep 0.05; done
 		sleep 0.1
 		curl -s --unix-socket $dir/sock http://x/slow/300
 		curl -s --unix-socket $dir/sock http://x/slow/301 & curl -s --unix-socket $dir/sock http://x/slow/301
 		wait %2
 		for i in 1 2 3 4 5; do curl -s --unix-socket $dir/sock http://x/short\$i; done
+		sleep 0.1
 		kill \$server
 	S
 	"${user[@]}" "$OTRACE" run --no-bpf -o "$dir/text" --export "file:$dir/spans" -- bash "$dir/script" >"$dir/out"

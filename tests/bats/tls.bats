@@ -235,6 +235,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 		done
 		curl -s --http1.1 --cacert $dir/cert.pem https://localhost:$front/outer
 		curl -s --http1.1 --cacert $dir/cert.pem -o $dir/got https://localhost:$front/files/big
+		sleep 0.1
 		kill \$nginx \$app
 	S
 	traced bash "$dir/all"
@@ -257,6 +258,7 @@ is_client='S[0].kind == "client" and S[0].attr["server.port"] == S[0].attr["url.
 			for _ in \$(seq 200); do (exec 4<>/dev/tcp/127.0.0.1/\$p) 2>/dev/null && break; sleep 0.05; done
 		done
 		seq 40 | xargs -P 20 -I{} curl -s --http1.1 --cacert $dir/cert.pem https://localhost:$front/n{}
+		sleep 0.1
 		kill \$nginx \$app
 	S
 	room_for_all

@@ -169,6 +169,8 @@ static void put_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg, 
 	otr_buf_printf(r->out, "%c %s", sign(dir), kinds[msg->kind]);
 	if (r->proto->multiplexed)
 		otr_buf_printf(r->out, " %llu", (unsigned long long)msg->stream);
+	if (msg->since)
+		otr_buf_printf(r->out, " since=%llu", (unsigned long long)msg->since);
 	otr_buf_printf(r->out, " @%llu", (unsigned long long)begin);
 	if (msg->end == OTR_END_RUN)
 		otr_buf_str(r->out, "..run");
@@ -180,8 +182,9 @@ static void put_msg(struct run *r, enum otr_dir dir, const struct otr_msg *msg, 
 		otr_buf_printf(r->out, " status=%d", msg->status);
 	if (msg->skips)
 		otr_buf_printf(r->out, " skips=%u", msg->skips);
-	otr_buf_printf(r->out, "%s%s%s", msg->failed ? " failed" : "",
-		       msg->partial ? " partial" : "", msg->interim ? " interim" : "");
+	otr_buf_printf(r->out, "%s%s%s%s", msg->failed ? " failed" : "",
+		       msg->partial ? " partial" : "", msg->interim ? " interim" : "",
+		       msg->pushed ? " pushed" : "");
 	put_text(r, "op", msg->op);
 	put_text(r, "target", msg->target);
 	put_text(r, "traceparent", msg->trace_ctx);

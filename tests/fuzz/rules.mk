@@ -16,28 +16,32 @@ P ?= $(FUZZ_NAMES)
 T ?= 60
 
 FUZZ_FLAGS := $(CSTD) $(WARN) -Wno-implicit-fallthrough -D_GNU_SOURCE -DXXH_INLINE_ALL -DHASH_NONFATAL_OOM=1 -I. -O1 -g \
-	-fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
-	-fno-sanitize-recover=all
+	-fno-omit-frame-pointer -fno-sanitize-recover=all
+FUZZ_SAN   := address,undefined
 FUZZ_SRC   := $(wildcard agent/proto/*.c) $(filter-out agent/base/confine.c,$(wildcard agent/base/*.c)) $(wildcard agent/span/*.c) \
 	tests/fuzz/laws.c tests/fuzz/laws_describe.c tests/fuzz/conv.c \
 	$(wildcard agent/source/event.c)
 
+# Each source is compiled once, for all fuzzers.
+obj = $(patsubst %.c,$(FUZZ_B)/obj/%.o,$(1))
+$(FUZZ_B)/obj/%.o: %.c $(FUZZ_B)/flags
+	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -MMD -MP -c -o $@ $<
+$(FUZZ_B)/flags: FORCE
+	$(Q)mkdir -p $(@D); echo '$(CLANG) $(FUZZ_FLAGS) $(FUZZ_SAN)' | { cmp -s - $@ || echo '$(CLANG) $(FUZZ_FLAGS) $(FUZZ_SAN)' >$@; }
+-include $(shell find $(FUZZ_B)/obj -name '*.d' 2>/dev/null)
+
 # All that a pipeline is made of, for the one fuzzer that drives it.
 FUZZ_PIPE := $(filter-out $(FUZZ_SRC),$(wildcard agent/pipeline.c agent/base/loss.c \
 	agent/stream/*.c agent/stitch/*.c agent/sample/*.c agent/resource/*.c))
-$(FUZZ_B)/fuzz_pipeline: FUZZ_MORE := $(FUZZ_PIPE)
-$(FUZZ_B)/fuzz_pipeline: $(FUZZ_PIPE)
+$(FUZZ_B)/fuzz_pipeline: $(call obj,$(FUZZ_PIPE))
 
-$(FUZZ_B)/fuzz_ring: FUZZ_MORE := agent/source/ring_reader.c
-$(FUZZ_B)/fuzz_ring: agent/source/ring_reader.c
+$(FUZZ_B)/fuzz_ring: $(call obj,agent/source/ring_reader.c)
 
-FUZZ_CONFIG := $(wildcard agent/config/*.c)
-$(FUZZ_B)/fuzz_config: FUZZ_MORE := $(FUZZ_CONFIG) -lyaml
-$(FUZZ_B)/fuzz_config: $(FUZZ_CONFIG) $(wildcard agent/config/*.h)
+$(FUZZ_B)/fuzz_config: $(call obj,$(wildcard agent/config/*.c))
+$(FUZZ_B)/fuzz_config: FUZZ_LIBS := -lyaml
 
-FUZZ_CAPTURE := $(addprefix agent/source/,packet.c tcp_order.c tcp_conns.c tcp_emit.c endpoint.c) agent/resource/read.c
-$(FUZZ_B)/fuzz_capture: FUZZ_MORE := $(FUZZ_CAPTURE)
-$(FUZZ_B)/fuzz_capture: $(FUZZ_CAPTURE)
+$(FUZZ_B)/fuzz_capture: $(call obj,$(addprefix agent/source/,packet.c tcp_order.c tcp_conns.c tcp_emit.c \
+	endpoint.c) agent/resource/read.c)
 
 .PHONY: fuzz fuzz-seeds
 fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
@@ -51,13 +55,14 @@ fuzz: $(P:%=$(FUZZ_B)/fuzz_%) ## fuzzers, each T=60 seconds; P=http1 for one
 			sed "s/^/  $$p: /"; \
 	done
 
-$(FUZZ_PROTO:%=$(FUZZ_B)/fuzz_%): $(FUZZ_B)/fuzz_%: tests/fuzz/fuzz_proto.c $(FUZZ_SRC) $(wildcard agent/proto/*.h tests/fuzz/*.h)
-	$(call msg,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_FLAGS) -DOTR_FUZZ_PROTO='"$*"' -o $@ $< $(FUZZ_SRC) $(FUZZ_MORE)
+$(FUZZ_PROTO:%=$(FUZZ_B)/obj/fuzz_%.o): $(FUZZ_B)/obj/fuzz_%.o: tests/fuzz/fuzz_proto.c $(FUZZ_B)/flags
+	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,$(FUZZ_SAN) -DOTR_FUZZ_PROTO='"$*"' -MMD -MP -c -o $@ $<
+$(FUZZ_B)/obj/fuzz_%.o: $(FUZZ_B)/obj/tests/fuzz/fuzz_%.o
+	$(Q)cp $< $@
 
-$(FUZZ_B)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard agent/proto/*.h tests/fuzz/*.h)
+$(FUZZ_B)/fuzz_%: $(FUZZ_B)/obj/fuzz_%.o $(call obj,$(FUZZ_SRC))
 	$(call msg,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_SRC) $(FUZZ_MORE)
+	$(Q)$(CLANG) -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $(sort $^) $(FUZZ_LIBS)
 
 fuzz-seeds: ## make the fuzzers' seeds of the golden conversations
 	$(Q)for d in tests/golden/proto/*/; do \

@@ -173,6 +173,55 @@ static void requests_and_pushed_messages_have_numbers_of_their_own(void **state)
 	assert_true(spans[0]->kind != spans[1]->kind);
 }
 
+static void confirm_many(uint64_t conn, enum otr_dir dir, uint64_t pos, uint64_t at_ms, bool pushed,
+			 uint64_t since, uint64_t to)
+{
+	struct otr_msg msg = {
+		.kind = OTR_MSG_RESPONSE, .pushed = pushed, .since = since, .stream = to};
+
+	moves(conn, dir, pos, at_ms, &msg);
+}
+
+static void ask(uint64_t conn, enum otr_dir dir, uint64_t pos, uint64_t at_ms, uint64_t number)
+{
+	struct otr_msg msg = {
+		.kind = OTR_MSG_REQUEST, .stream = number, .target = OTR_SLICE("send jobs")};
+
+	moves(conn, dir, pos, at_ms, &msg);
+}
+
+static void one_confirmation_may_be_for_a_range(void **state)
+{
+	(void)state;
+	for (uint64_t tag = 1; tag <= 4; tag++) {
+		push(1, OTR_DIR_IN, tag * 10, 100, tag);
+		ask(1, OTR_DIR_OUT, tag * 10, 101, tag);
+	}
+	confirm_many(1, OTR_DIR_OUT, 100, 120, true, 1, 3);
+	confirm_many(1, OTR_DIR_IN, 100, 130, false, 2, 4);
+	otr_stitch_tick(st, 1000 * MS);
+	assert_int_equal(n_spans, 6);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(spans[i]->end_ns - spans[i]->start_ns,
+				 (spans[i]->kind == OTR_SPAN_CONSUMER ? 20 : 29) * MS);
+}
+
+static void an_end_may_be_for_a_range(void **state)
+{
+	const struct otr_msg over = {
+		.kind = OTR_MSG_END, .since = 1, .stream = UINT64_MAX, .failed = true};
+
+	(void)state;
+	push(1, OTR_DIR_IN, 0, 100, 1);
+	ask(1, OTR_DIR_OUT, 0, 100, 1);
+	ask(2, OTR_DIR_OUT, 0, 100, 1);
+	moves(1, OTR_DIR_IN, 10, 110, &over);
+	otr_stitch_tick(st, 1000 * MS);
+	assert_int_equal(n_spans, 2); /* that of the other connection is open */
+	assert_true(spans[0]->failed && spans[1]->failed);
+	assert_true(spans[0]->kind != spans[1]->kind);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +232,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_end_of_the_broker_is_no_span, begin, end),
 		cmocka_unit_test_setup_teardown(
 			requests_and_pushed_messages_have_numbers_of_their_own, begin, end),
+		cmocka_unit_test_setup_teardown(one_confirmation_may_be_for_a_range, begin, end),
+		cmocka_unit_test_setup_teardown(an_end_may_be_for_a_range, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
