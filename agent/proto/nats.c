@@ -79,9 +79,9 @@ static enum otr_parse take_publish(struct otr_nats *na, const struct otr_nats_li
 static enum otr_parse take_delivery(struct otr_nats *na, const struct otr_nats_line *line,
 				    int status, struct otr_msg *msg)
 {
-	uint64_t number = number_of(line->subject);
+	uint64_t number = otr_nats_is_inbox(line->subject) ? number_of(line->subject) : 0;
 
-	if (otr_nats_is_inbox(line->subject) && take_asked(na, number)) {
+	if (number && take_asked(na, number)) {
 		msg->kind = OTR_MSG_RESPONSE;
 		msg->stream = number;
 		msg->status = status;

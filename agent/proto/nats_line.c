@@ -59,7 +59,8 @@ static const struct verb *verb_of(struct otr_slice in, bool *maybe)
 	for (size_t i = 0; i < OTR_ARRAY_SIZE(verbs); i++) {
 		struct otr_slice name = verbs[i].name, head = otr_slice_sub(in, 0, name.len);
 
-		if (!otr_slice_eq_nocase(head, otr_slice_sub(name, 0, head.len)))
+		if (!in.len || otr_lower(in.data[0]) != otr_lower(name.data[0]) ||
+		    !otr_slice_eq_nocase(head, otr_slice_sub(name, 0, head.len)))
 			continue;
 		if (in.len <= name.len)
 			*maybe = true;
