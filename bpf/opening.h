@@ -49,6 +49,23 @@ static inline __attribute__((always_inline)) int otr_opens_ssh(const __u8 *first
 	return !__builtin_memcmp(first, "SSH-", 4);
 }
 
+/* The server of NATS speaks first. */
+static inline __attribute__((always_inline)) int otr_opens_nats(const __u8 *first)
+{
+	return !__builtin_memcmp(first, "INFO {\"s", 8);
+}
+
+static inline __attribute__((always_inline)) int otr_is_mqtt_name(const __u8 *at)
+{
+	return !at[0] && (at[1] == 4 || at[1] == 6) && at[2] == 'M' && at[3] == 'Q';
+}
+
+/* CONNECT, whose length has one byte or two: "MQTT", or "MQIsdp" of version 3.1. */
+static inline __attribute__((always_inline)) int otr_opens_mqtt(const __u8 *first)
+{
+	return first[0] == 0x10 && (otr_is_mqtt_name(first + 2) || otr_is_mqtt_name(first + 3));
+}
+
 static inline __attribute__((always_inline)) int otr_is_redis_head(const __u8 *at)
 {
 	return at[0] == '\r' && at[1] == '\n' && at[2] == '$';
