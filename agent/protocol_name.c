@@ -7,9 +7,7 @@
  *	uwsgi       modifiers 0 and 0, then the length and the name of a variable
  *	SCGI        a netstring that begins with CONTENT_LENGTH
  *	AJP         0x1234, from a web server to its back end
- *	MongoDB     a message that answers none, OP_MSG or OP_QUERY
  *	AMQP 1.0    its name and version, or that of its login (AMQP 0-9-1 is parsed)
- *	MQTT	    its name; NATS: the server's INFO
  *	SMTP, FTP   220, from the server
  *	D-Bus       a NUL, then AUTH
  */
@@ -44,16 +42,7 @@ static const struct sign signs[] = {
 	{NOT_PARSED("SCGI"), {DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T', 'E'}, 8},
 	{NOT_PARSED("SCGI"), {DIGIT, DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T'}, 8},
 	{NOT_PARSED("AJP"), {0x12, 0x34, ANY, ANY, SMALL}, 5},
-	{NOT_PARSED("MongoDB"),
-	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xdd, 0x07, 0, 0},
-	 16},
-	{NOT_PARSED("MongoDB"),
-	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xd4, 0x07, 0, 0},
-	 16},
 	{NOT_PARSED("AMQP 1.0"), {'A', 'M', 'Q', 'P', SMALL, 1, 0, 0}, 8},
-	{NOT_PARSED("MQTT"), {0x10, ANY, 0, 4, 'M', 'Q', 'T', 'T'}, 8},
-	{NOT_PARSED("MQTT"), {0x10, ANY, ANY, 0, 4, 'M', 'Q', 'T', 'T'}, 9},
-	{NOT_PARSED("NATS"), {'I', 'N', 'F', 'O', ' ', '{'}, 6},
 	{NOT_PARSED("SMTP or FTP"), {'2', '2', '0', ' '}, 4},
 	{NOT_PARSED("SMTP or FTP"), {'2', '2', '0', '-'}, 4},
 	{NOT_PARSED("D-Bus"), {0, 'A', 'U', 'T', 'H'}, 5},

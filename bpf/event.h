@@ -32,6 +32,10 @@
  * losing the bound), and never mask it: a mask turns 16,384 into 0. */
 #define OTR_DATA_MAX 16384
 
+/* As the number of bytes of OTR_CAPTURE_CALLS: a long call is copied by several records, in both
+ * directions. With OTR_DATA_MAX, only those of requests are. */
+#define OTR_LONG_CALLS (OTR_DATA_MAX - 1)
+
 enum otr_event_kind {
 	OTR_EV_NONE,
 	OTR_EV_CONN_OPEN,   /* struct otr_ev_conn: first seen, at whatever age */

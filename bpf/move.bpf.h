@@ -179,6 +179,15 @@ static __always_inline void otr_note_lib(struct otr_bpf_conn *c, const struct ot
 	c->by_lib |= has_lib ? OTR_BY_LIB_ALL : OTR_BY_LIB_NO;
 }
 
+/* Is a call that one record does not hold copied by several? */
+static __always_inline int otr_copies_long_calls(const struct otr_bpf_conn *c,
+						 const struct otr_move *mv)
+{
+	__u32 head_bytes = c->flow[mv->dir & 1].head_bytes;
+
+	return head_bytes == OTR_LONG_CALLS || (head_bytes == OTR_DATA_MAX && otr_asks(c, mv->dir));
+}
+
 /* Copies what the policy of the connection asks for. */
 static __always_inline void otr_capture(struct otr_task *t, struct otr_bpf_conn *c,
 					struct otr_move *mv, const struct otr_cause *cause,
@@ -199,9 +208,8 @@ static __always_inline void otr_capture(struct otr_task *t, struct otr_bpf_conn 
 		return;
 	}
 	cap = otr_cap(f, mv);
-	if (f->capture == OTR_CAPTURE_CALLS && f->head_bytes == OTR_DATA_MAX &&
-	    otr_asks(c, mv->dir) &&
-	    (mv->kind == OTR_BYTES_IOV ? mv->count > OTR_IOVS : cap == OTR_DATA_MAX)) {
+	if (f->capture == OTR_CAPTURE_CALLS && otr_copies_long_calls(c, mv) &&
+	    (mv->kind == OTR_BYTES_IOV ? mv->count > OTR_IOVS : mv->moved >= OTR_DATA_MAX)) {
 		f->cut |= mv->moved > OTR_CALL_RECORDS * OTR_DATA_MAX;
 		otr_long_call(t, c, mv, cause, strand);
 		return;

@@ -50,6 +50,23 @@ static inline __attribute__((always_inline)) int otr_opens_ssh(const __u8 *first
 	return !__builtin_memcmp(first, "SSH-", 4);
 }
 
+/* The server of NATS speaks first. */
+static inline __attribute__((always_inline)) int otr_opens_nats(const __u8 *first)
+{
+	return !__builtin_memcmp(first, "INFO {\"s", 8);
+}
+
+static inline __attribute__((always_inline)) int otr_is_mqtt_name(const __u8 *at)
+{
+	return !at[0] && (at[1] == 4 || at[1] == 6) && at[2] == 'M' && at[3] == 'Q';
+}
+
+/* CONNECT, whose length has one byte or two: "MQTT", or "MQIsdp" of version 3.1. */
+static inline __attribute__((always_inline)) int otr_opens_mqtt(const __u8 *first)
+{
+	return first[0] == 0x10 && (otr_is_mqtt_name(first + 2) || otr_is_mqtt_name(first + 3));
+}
+
 static inline __attribute__((always_inline)) int otr_is_redis_head(const __u8 *at)
 {
 	return at[0] == '\r' && at[1] == '\n' && at[2] == '$';
@@ -66,6 +83,14 @@ static inline __attribute__((always_inline)) int otr_opens_redis(const __u8 *fir
 static inline __attribute__((always_inline)) int otr_opens_amqp(const __u8 *first)
 {
 	return !__builtin_memcmp(first, "AMQP\0\0\x09\x01", 8);
+}
+
+/* | length 32, little-endian | number of the request 32 |: the handshake of a driver of MongoDB, which
+ * tells its name and its system. That is not much to go by, so a protocol which is not known may be
+ * copied as this one is until the agent has looked at it. */
+static inline __attribute__((always_inline)) int otr_opens_mongodb(const __u8 *first)
+{
+	return !first[3] && !first[2] && first[1] && first[1] < 16;
 }
 
 /* What the first OTR_OPENING_BYTES bytes of a direction begin. */

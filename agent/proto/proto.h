@@ -178,6 +178,10 @@ struct otr_proto_ops {
 	 * called where the defaults hold. */
 	void (*set_up)(void *state, const struct otr_proto_settings *settings);
 
+	/* Tells a fresh `state` in which direction a client's bytes go, where the source knows; NULL:
+	 * it sees that by itself. */
+	void (*set_client)(void *state, enum otr_dir dir);
+
 	enum otr_capture capture; /* how sources copy its connections */
 	uint32_t head_bytes;	  /* how many bytes they copy, per run or per call */
 	uint32_t answer_bytes;	  /* with CALLS: of answers, so many bytes of each run are copied,

@@ -94,6 +94,8 @@ bool otr_flow_take(struct otr_flow *fl, const struct otr_proto_ops *proto)
 	memset(fl->state, 0, proto->state_size);
 	if (proto->set_up && fl->conn->ss->cfg.settings)
 		proto->set_up(fl->state, fl->conn->ss->cfg.settings);
+	if (proto->set_client && fl->knows_asker)
+		proto->set_client(fl->state, fl->asker);
 	fl->proto = proto;
 	fl->bad = 0;
 	ask_policy(fl);

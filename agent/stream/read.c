@@ -254,6 +254,13 @@ static bool end_with_run(struct otr_flow *fl, struct otr_dir_state *ds)
 	return true;
 }
 
+/* In a protocol of brokers, one call moves many messages. Those in the rest of a call that was not
+ * copied are lost; payloads that were not copied are stepped over, and are no gap. */
+static bool hides_whole_messages(const struct otr_flow *fl)
+{
+	return fl->proto->multiplexed && fl->proto->capture == OTR_CAPTURE_CALLS;
+}
+
 /* Nothing is left to parse before a gap. Returns whether to go on behind it. */
 static bool across_gap(struct otr_flow *fl, struct otr_dir_state *ds, enum otr_follow follow)
 {
@@ -267,7 +274,7 @@ static bool across_gap(struct otr_flow *fl, struct otr_dir_state *ds, enum otr_f
 	}
 	if (follow == OTR_FOLLOW_HOLE && !is_lost(fl, ds) && wait_for_bytes(fl, ds))
 		return false;
-	if (follow == OTR_FOLLOW_HOLE)
+	if (follow == OTR_FOLLOW_HOLE || hides_whole_messages(fl))
 		otr_conn_lost(fl->conn, OTR_LOSS_HOLE);
 	ds->begun = false;
 	/* The gap may hold a head, or the rest of a call that was not copied whole. */

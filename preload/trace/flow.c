@@ -150,8 +150,10 @@ static int emit_long(struct otr_fd *f, struct otr_self *self, int dir, uint64_t 
 	struct iovec part;
 	uint64_t len;
 
-	if (n != 1 || w->capture != OTR_CAPTURE_CALLS || w->head_bytes != OTR_DATA_MAX ||
-	    moved <= OTR_DATA_MAX || iov->iov_len < moved || !otr_is_request_dir(f, dir))
+	if (n != 1 || w->capture != OTR_CAPTURE_CALLS || w->head_bytes < OTR_LONG_CALLS ||
+	    moved <= OTR_DATA_MAX || iov->iov_len < moved)
+		return 0;
+	if (w->head_bytes != OTR_LONG_CALLS && !otr_is_request_dir(f, dir))
 		return 0;
 	part = *iov;
 	for (int i = 0; i < OTR_CALL_RECORDS && moved; i++) {

@@ -49,7 +49,7 @@ each_source() { # CMD.. with each source alone
 		run -1 grep -ai 'secret' "$dir/spans"
 	done
 }
-mq() { traced "$PY" "$APPS/mq.py" "$port" "$@"; grep -qx ok "$dir/out"; }
+mq() { traced "$PY" "$APPS/rabbit.py" "$port" "$@"; grep -qx ok "$dir/out"; }
 in_order='sorted(S, key=lambda s: s.start)'
 TRACE=0af7651916cd43dd8448eb211c80319c
 CALLER=b7ad6b7169203331
@@ -140,7 +140,7 @@ librabbitmq() {
 }
 
 @test "attached to an open connection and to the broker: one span a message, none of the broker" {
-	bg client "$PY" "$APPS/mq.py" "$port" pooled "$dir/go"
+	bg client "$PY" "$APPS/rabbit.py" "$port" pooled "$dir/go"
 	client=$pid
 	until_true 30 grep -q ready "$dir/client.out"
 	attach ":$port" "$client"
@@ -164,11 +164,11 @@ librabbitmq() {
 }
 
 @test "a request, the message that it causes and the consumer are one trace, with the right parents" {
-	bg worker "$PY" "$APPS/mq.py" "$port" worker 5
+	bg worker "$PY" "$APPS/rabbit.py" "$port" worker 5
 	worker=$pid
 	until_true 30 grep -q ready "$dir/worker.out"
 	web_port=$(free_port)
-	bg web "$PY" "$APPS/mq.py" "$port" web "$web_port"
+	bg web "$PY" "$APPS/rabbit.py" "$port" web "$web_port"
 	web=$pid
 	up "$web_port"
 	attach "$web" "$worker"

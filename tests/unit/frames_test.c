@@ -191,6 +191,10 @@ static void openings(void **state)
 	assert_int_equal(otr_opening_of((const uint8_t *)"SSH-2.0-"), OTR_OPENING_SSH);
 	assert_int_equal(otr_opening_of((const uint8_t *)"*3\r\n$3\r\n"), OTR_OPENING_REDIS);
 	assert_int_equal(otr_opening_of((const uint8_t *)"*1000\r\n$"), OTR_OPENING_REDIS);
+	assert_int_equal(otr_opening_of((const uint8_t *)"INFO {\"s"), OTR_OPENING_NATS);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\x10\x1a\0\4MQTT"), OTR_OPENING_MQTT);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\x10\x9a\1\0\4MQT"), OTR_OPENING_MQTT);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\x10\x1a\0\6MQIs"), OTR_OPENING_MQTT);
 	assert_int_equal(otr_opening_of((const uint8_t *)"*3\r\n:1\r\n"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"AMQP\0\0\x09\x01"), OTR_OPENING_AMQP);
 	assert_int_equal(otr_opening_of((const uint8_t *)"AMQP\0\1\0\0"), OTR_OPENING_OTHER);
@@ -198,6 +202,10 @@ static void openings(void **state)
 	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\1\5\0\3\0\1"), OTR_OPENING_KAFKA);
 	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\0T\0\3\0\0"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\0T\0\3\0\2"), OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\x38\1\0\0\7\0\0\0"),
+			 OTR_OPENING_MONGODB);
+	assert_int_equal(otr_opening_of((const uint8_t *)"R\0\0\0\x08\0\0\0"), OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\x4a\0\0\0\n5.7"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"PRI * HX"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"GET / HT"), OTR_OPENING_OTHER);
 }
