@@ -32,7 +32,7 @@ teardown() { live_teardown; }
 
 mq() { # WHAT
 	rm -f "$dir/spans"
-	traced "$PY" "$APPS/mq.py" "$port" "$@"
+	traced "$PY" "$APPS/mqttq.py" "$port" "$@"
 	grep -qx ok "$dir/out"
 }
 no_secret() { run -1 grep -ai secret "$dir/spans"; }
@@ -123,7 +123,7 @@ shop="$names == ['process shop/order'] * 3 + ['send shop/order'] * 3"
 }
 
 @test "attached to an open connection, and to the broker: the broker's ends are no spans" {
-	bg client "$PY" "$APPS/mq.py" "$port" open "$dir/go"
+	bg client "$PY" "$APPS/mqttq.py" "$port" open "$dir/go"
 	client=$pid
 	until_true 30 grep -q ready "$dir/client.out"
 	attach ":$port" "$client"
@@ -138,7 +138,7 @@ shop="$names == ['process shop/order'] * 3 + ['send shop/order'] * 3"
 @test "a login is blanked in a recording, whose replay makes the same spans" {
 	rm -f "$dir/spans"
 	"$OTRACE" run -o "$dir/text" --record "$dir/login.otr" --export "file:$dir/spans" -- \
-		"$PY" "$APPS/mq.py" "$port" login >"$dir/out"
+		"$PY" "$APPS/mqttq.py" "$port" login >"$dir/out"
 	grep -qx ok "$dir/out"
 	spans "$shop"
 	grep -aq MQTT "$dir/login.otr"

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""mq.py PORT WHAT [FILE] - a client of MQTT by paho; prints ok. WHAT: v3, v5 (each QoS, a subscriber of
+"""mqttq.py PORT WHAT [FILE] - a client of MQTT by paho; prints ok. WHAT: v3, v5 (each QoS, a subscriber of
 its own), alias, login, bulk, large, open (waits for FILE before it begins), denied."""
 import os
 import socket
