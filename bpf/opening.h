@@ -61,6 +61,14 @@ static inline __attribute__((always_inline)) int otr_opens_redis(const __u8 *fir
 				   otr_is_redis_head(first + 4) || otr_is_redis_head(first + 5));
 }
 
+/* | length 32, little-endian | number of the request 32 |: the handshake of a driver of MongoDB, which
+ * tells its name and its system. That is not much to go by, so a protocol which is not known may be
+ * copied as this one is until the agent has looked at it. */
+static inline __attribute__((always_inline)) int otr_opens_mongodb(const __u8 *first)
+{
+	return !first[3] && !first[2] && first[1] && first[1] < 16;
+}
+
 /* What the first OTR_OPENING_BYTES bytes of a direction begin. */
 static inline __attribute__((always_inline)) enum otr_opening otr_opening_of(const __u8 *first)
 {

@@ -6,6 +6,7 @@
 #include "agent/proto/http2.h"
 #include "agent/proto/kafka.h"
 #include "agent/proto/memcached.h"
+#include "agent/proto/mongodb.h"
 #include "agent/proto/mysql.h"
 #include "agent/proto/pgsql.h"
 #include "agent/proto/redis.h"
@@ -13,6 +14,7 @@
 /* clang-format off */
 const struct otr_proto_ops *const otr_protos[] = {
 	&otr_pgsql,
+	&otr_mongodb,
 	&otr_redis,
 	&otr_mysql,
 	&otr_kafka,
