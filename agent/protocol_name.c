@@ -7,8 +7,6 @@
  *	uwsgi       modifiers 0 and 0, then the length and the name of a variable
  *	SCGI        a netstring that begins with CONTENT_LENGTH
  *	AJP         0x1234, from a web server to its back end
- *	MongoDB     a message that answers none, OP_MSG or OP_QUERY
- *	Kafka       ApiVersions or Metadata, the first request of a client
  *	AMQP        its name
  *	SMTP, FTP   220, from the server
  *	D-Bus       a NUL, then AUTH
@@ -44,14 +42,6 @@ static const struct sign signs[] = {
 	{NOT_PARSED("SCGI"), {DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T', 'E'}, 8},
 	{NOT_PARSED("SCGI"), {DIGIT, DIGIT, DIGIT, ':', 'C', 'O', 'N', 'T'}, 8},
 	{NOT_PARSED("AJP"), {0x12, 0x34, ANY, ANY, SMALL}, 5},
-	{NOT_PARSED("MongoDB"),
-	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xdd, 0x07, 0, 0},
-	 16},
-	{NOT_PARSED("MongoDB"),
-	 {ANY, ANY, ANY, 0, ANY, ANY, ANY, ANY, 0, 0, 0, 0, 0xd4, 0x07, 0, 0},
-	 16},
-	{NOT_PARSED("Kafka"), {0, 0, ANY, ANY, 0, 18, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
-	{NOT_PARSED("Kafka"), {0, 0, ANY, ANY, 0, 3, 0, SMALL, ANY, ANY, ANY, ANY}, 12},
 	{NOT_PARSED("AMQP"), {'A', 'M', 'Q', 'P'}, 4},
 	{NOT_PARSED("SMTP or FTP"), {'2', '2', '0', ' '}, 4},
 	{NOT_PARSED("SMTP or FTP"), {'2', '2', '0', '-'}, 4},

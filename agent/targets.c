@@ -66,7 +66,7 @@ static void note_mute(struct otr_targets *t, uint32_t pid)
 	const struct otr_proto_ops *const *proto = otr_protos;
 
 	for (; *proto; proto++) {
-		if (!(*proto)->client_only || !is_one_of(pid, (*proto)->server_exe))
+		if (!(*proto)->server_exe || !is_one_of(pid, (*proto)->server_exe))
 			continue;
 		t->mute++;
 		t->server_title = (*proto)->title;

@@ -13,6 +13,7 @@
 #include "shared.h"
 
 #define OTR_OPENING_BYTES 8	/* bytes that are looked at */
+#define OTR_KAFKA_BYTES	  4096	/* of each call, as OTR_KAFKA_HEAD */
 #define OTR_FASTCGI_BYTES 12288 /* of the head of a request of FastCGI, with its cookies */
 
 enum otr_opening {
@@ -32,6 +33,15 @@ static inline __attribute__((always_inline)) int otr_opens_http2(const __u8 *fir
 static inline __attribute__((always_inline)) int otr_opens_fastcgi(const __u8 *first)
 {
 	return first[0] == 1 && first[1] == 1 && !first[4] && first[5] == 8 && !first[7];
+}
+
+/* | length 32 | api 16 | version 16 |: ApiVersions, or Metadata in a version that is no startup of
+ * PostgreSQL, which are the first requests of all clients. */
+static inline __attribute__((always_inline)) int otr_opens_kafka(const __u8 *first)
+{
+	return !first[0] && !first[1] && !first[4] && !first[6] &&
+	       ((first[5] == 18 && first[7] < 16) ||
+		(first[5] == 3 && first[7] < 16 && first[7] && first[7] != 2));
 }
 
 static inline __attribute__((always_inline)) int otr_opens_ssh(const __u8 *first)
@@ -66,6 +76,14 @@ static inline __attribute__((always_inline)) int otr_opens_redis(const __u8 *fir
 {
 	return first[0] == '*' && (otr_is_redis_head(first + 2) || otr_is_redis_head(first + 3) ||
 				   otr_is_redis_head(first + 4) || otr_is_redis_head(first + 5));
+}
+
+/* | length 32, little-endian | number of the request 32 |: the handshake of a driver of MongoDB, which
+ * tells its name and its system. That is not much to go by, so a protocol which is not known may be
+ * copied as this one is until the agent has looked at it. */
+static inline __attribute__((always_inline)) int otr_opens_mongodb(const __u8 *first)
+{
+	return !first[3] && !first[2] && first[1] && first[1] < 16;
 }
 
 /* What the first OTR_OPENING_BYTES bytes of a direction begin. */

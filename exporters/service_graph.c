@@ -36,9 +36,10 @@ enum type {
 	NONE,
 	VIRTUAL,
 	DATABASE,
+	MESSAGING,
 };
 
-static const char *const type_names[] = {"", "virtual_node", "database"};
+static const char *const type_names[] = {"", "virtual_node", "database", "messaging_system"};
 
 struct otr_graph_half {
 	UT_hash_handle hh;
@@ -46,7 +47,8 @@ struct otr_graph_half {
 		uint8_t trace_id[16];
 		uint8_t span_id[8]; /* of the client's span */
 	} key;
-	bool waits, is_server, failed, is_database;
+	bool waits, is_server, failed;
+	enum type system;    /* that a client asks; NONE: a service */
 	const char *service; /* of the span */
 	const char *peer;    /* a client's server, if that is not traced */
 	double seconds, weight;
@@ -158,8 +160,8 @@ static void add_edge(struct otr_graph *g, const struct otr_graph_half *client,
 		     const struct otr_graph_half *server)
 {
 	const struct otr_graph_half *any = client ? client : server;
-	bool is_database = client && client->is_database;
-	enum type type = is_database ? DATABASE : client && server ? NONE : VIRTUAL;
+	enum type system = client ? client->system : NONE;
+	enum type type = system || (client && server) ? system : VIRTUAL;
 	char space[512];
 	struct otr_buf labels = OTR_BUF_ON(space, 0);
 	struct otr_slice set;
@@ -253,6 +255,13 @@ static void pair(struct otr_graph *g, const struct otr_graph_half *half)
 	add_edge(g, half->is_server ? other : half, half->is_server ? half : other);
 }
 
+static enum type system_of(const struct otr_span *sp)
+{
+	if (otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME).len)
+		return DATABASE;
+	return otr_span_string(sp, OTR_KEY_MESSAGING_SYSTEM).len ? MESSAGING : NONE;
+}
+
 void otr_graph_add(struct otr_graph *g, const struct otr_span *sp, double weight, uint64_t now_ns)
 {
 	static const uint8_t none[sizeof(sp->parent_id)];
@@ -266,14 +275,14 @@ void otr_graph_add(struct otr_graph *g, const struct otr_span *sp, double weight
 		.since_ns = now_ns,
 	};
 
-	if (!is_server && sp->kind != OTR_SPAN_CLIENT)
+	if (!is_server && sp->kind != OTR_SPAN_CLIENT && sp->kind != OTR_SPAN_PRODUCER)
 		return;
 	half.service =
 		name_of(g, sp->resource ? sp->resource->service : OTR_SLICE("unknown_service"));
 	memcpy(half.key.trace_id, sp->trace_id, sizeof(half.key.trace_id));
 	memcpy(half.key.span_id, is_server ? sp->parent_id : sp->span_id, sizeof(half.key.span_id));
 	if (!is_server) {
-		half.is_database = otr_span_string(sp, OTR_KEY_DB_SYSTEM_NAME).len > 0;
+		half.system = system_of(sp);
 		half.peer = peer_of(g, sp);
 	}
 	if (is_server && !memcmp(sp->parent_id, none, sizeof(none)))

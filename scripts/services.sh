@@ -124,6 +124,37 @@ svc_mariadb() { # ARG..: sets MY_PORT, MY_PID, MY_SOCKET; user app, password SEC
 	return 1
 }
 
+# A broker that is its own controller, of $OTRACE_CACHE/kafka (tests/backends/get-kafka.sh).
+svc_kafka() { # [ADVERTISED PORT]: sets KAFKA_PORT, KAFKA_PID; KAFKA_SASL: a port for joe, SECRETpw
+	local controller from=${OTRACE_CACHE:-${HOME:-/var}/.cache/otrace}/kafka
+	KAFKA_PORT=$(svc_port)
+	KAFKA_SASL=$(svc_port)
+	controller=$(svc_port)
+	cp -r "$from/data" "$SVC/kafka"
+	cat >"$SVC/kafka.properties" <<-END
+		process.roles=broker,controller
+		node.id=1
+		controller.quorum.voters=1@127.0.0.1:$controller
+		controller.listener.names=CONTROLLER
+		listeners=PLAINTEXT://127.0.0.1:$KAFKA_PORT,SASL://127.0.0.1:$KAFKA_SASL,CONTROLLER://127.0.0.1:$controller
+		advertised.listeners=PLAINTEXT://127.0.0.1:${1:-$KAFKA_PORT},SASL://127.0.0.1:$KAFKA_SASL
+		listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT
+		listener.name.sasl.sasl.enabled.mechanisms=PLAIN
+		listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_joe="SECRETpw";
+		log.dirs=$SVC/kafka
+		offsets.topic.num.partitions=1
+		offsets.topic.replication.factor=1
+		group.initial.rebalance.delay.ms=0
+		num.network.threads=1
+		num.io.threads=2
+		log.cleaner.enable=false
+	END
+	svc_start kafka java -Xmx192m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData \
+		-XX:SharedArchiveFile="$from/kafka.jsa" -cp "$from/lib/*" kafka.Kafka "$SVC/kafka.properties"
+	KAFKA_PID=$!
+	svc_wait_port "$KAFKA_PORT" 300 # a JVM starts slowly on a busy machine
+}
+
 svc_node() { # BACK or nothing; sets NODE_PORT, NODE_PID
 	NODE_PORT=$(svc_port)
 	BACK=${1:-} svc_start "node.$NODE_PORT" env BACK="${1:-}" node "$SVC/prices.js" "$NODE_PORT"

@@ -21,7 +21,7 @@ test="libcmocka-dev libnghttp2-dev nghttp2-client=nghttp nghttp2-server=nghttpd 
 	libclang-rt-14-dev valgrind=valgrind musl-tools=musl-gcc gdb=gdb python3-aiohttp python3-venv
 	mariadb-server mariadb-client python3-pymysql python3-mysqldb libdbd-mysql-perl php8.2-fpm redis-server=redis-server memcached=memcached libmemcached-tools python3-pymemcache python3-memcache python3-redis node-redis wrk=wrk
 	nats-server=nats-server golang-github-nats-io-go-nats-dev libnats-dev mosquitto=mosquitto mosquitto-clients=mosquitto_pub python3-paho-mqtt
-	golang-go=go maven=mvn python3-h2 zsh=zsh fish=fish faketime=faketime
+	golang-go=go maven=mvn default-jdk-headless=javac python3-kafka python3-confluent-kafka python3-pymongo node-mongodb python3-h2 zsh=zsh fish=fish faketime=faketime
 	gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc libc6-dev-arm64-cross
 	apache2-bin uwsgi-core uwsgi-plugin-python3
 	strace=strace systemd=systemd-analyze debhelper dpkg-dev fakeroot lintian

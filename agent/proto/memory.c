@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "agent/proto/attr_cache.h"
+#include "agent/proto/kafka_topics.h"
 #include "agent/proto/route.h"
 
 int otr_proto_memory_init(struct otr_proto_memory *memory)
@@ -13,7 +14,8 @@ int otr_proto_memory_init(struct otr_proto_memory *memory)
 	memset(memory, 0, sizeof(*memory));
 	memory->routes = otr_routes_new();
 	memory->attrs = otr_attr_cache_new();
-	if (memory->routes && memory->attrs)
+	memory->kafka_topics = otr_kafka_topics_new();
+	if (memory->routes && memory->attrs && memory->kafka_topics)
 		return 0;
 	otr_proto_memory_fini(memory);
 	return -ENOMEM;
@@ -43,4 +45,5 @@ void otr_proto_memory_fini(struct otr_proto_memory *memory)
 {
 	otr_routes_free(&memory->routes);
 	otr_attr_cache_free(&memory->attrs);
+	otr_kafka_topics_free(&memory->kafka_topics);
 }

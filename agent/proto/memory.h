@@ -12,11 +12,13 @@
 #include "agent/proto/proto.h"
 
 struct otr_attr_cache;
+struct otr_kafka_topics;
 struct otr_routes;
 
 struct otr_proto_memory {
-	struct otr_routes *routes;	    /* of paths of HTTP; route.h */
-	struct otr_attr_cache *attrs;	    /* attr_cache.h */
+	struct otr_routes *routes;    /* of paths of HTTP; route.h */
+	struct otr_attr_cache *attrs; /* attr_cache.h */
+	struct otr_kafka_topics *kafka_topics;
 	struct otr_proto_settings settings; /* with which `attrs` was filled */
 };
 

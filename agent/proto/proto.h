@@ -23,6 +23,7 @@
 #include "bpf/event.h"
 
 struct otr_blank_ops;
+struct otr_proto_memory;
 struct otr_side;
 struct otr_span_builder;
 struct otr_proto_settings;
@@ -182,6 +183,8 @@ struct otr_proto_ops {
 
 	enum otr_capture capture; /* how sources copy its connections */
 	uint32_t head_bytes;	  /* how many bytes they copy, per run or per call */
+	uint32_t answer_bytes;	  /* with CALLS: of answers, so many bytes of each run are copied,
+				   * not of each call; 0: they are copied as requests are */
 	bool body_by_tail;	  /* needs the last 8 bytes of a run: chunked bodies */
 
 	/* Is a connection whose first bytes are `head` of this protocol? `head` has 1 to
@@ -207,6 +210,10 @@ struct otr_proto_ops {
 	 * OTR_NO_SPAN: the exchange becomes none, as one in which nothing happened. */
 	int (*describe)(const struct otr_side *side, const struct otr_msg *req,
 			const struct otr_msg *rsp, struct otr_span_builder *sb);
+
+	/* Remembers what an answer tells about other messages, for their describe(). Called once
+	 * the answer came; its own describe() is called when its trace is over. NULL: none does. */
+	void (*learn)(struct otr_proto_memory *memory, const struct otr_msg *rsp);
 
 	/* Secrets of its logins that a recording may not hold (blank.h); NULL: none are sent in the
 	 * clear. */

@@ -141,8 +141,6 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Is `name` the base name of one of the first two arguments that are no option: the program, or
- * the script that it runs? */
 /* A server may have replaced its arguments by a title: "redis-server *:6379". */
 static bool is_title_of(const char *title, const char *name)
 {
@@ -151,13 +149,24 @@ static bool is_title_of(const char *title, const char *name)
 	return !strncmp(base_of(title), name, n) && base_of(title)[n] == ' ';
 }
 
+/* Of Java: the next argument is a list of paths. */
+static bool is_class_path(const char *arg)
+{
+	return !strcmp(arg, "-cp") || !strcmp(arg, "-classpath") || !strcmp(arg, "--class-path");
+}
+
+/* Is `name` the base name of one of the first two arguments that are neither options nor a class
+ * path: the program, or the script or main class that it runs? */
 static bool names_it(const char *args, size_t len, const char *name)
 {
+	bool is_path = false;
 	int seen = 0;
 
 	for (size_t at = 0; at < len && seen < 2; at += strlen(args + at) + 1) {
-		if (seen && args[at] == '-')
+		if (seen && (args[at] == '-' || is_path)) {
+			is_path = is_class_path(args + at);
 			continue;
+		}
 		seen++;
 		if (!strcmp(base_of(args + at), name) || (seen == 1 && is_title_of(args, name)))
 			return true;

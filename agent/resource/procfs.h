@@ -43,7 +43,7 @@ bool otr_procfs_uid(uint32_t pid, uint32_t *uid);
 /* Writes the path of the cgroup (v2) of the process. Returns false if it may not be read. */
 bool otr_procfs_cgroup(uint32_t pid, char *out, size_t size);
 
-/* Is `name` the base name of the executable, or of the script that an interpreter runs? */
+/* Is `name` the base name of the executable, or of the script or main class that it runs? */
 bool otr_procfs_is(uint32_t pid, const char *name);
 
 /* The same, by arguments that were read before: each ended by a NUL, and one more NUL at the

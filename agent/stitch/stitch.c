@@ -235,6 +235,8 @@ static int take_response(struct otr_stitch *st, struct otr_wire *wire, const str
 	wire->now[side->ref.layer][side->ref.dir] = NULL;
 	if (!ex || msg->interim)
 		return 0;
+	if (ex->proto->learn)
+		ex->proto->learn(&st->memory, msg);
 	if (ex->proto->in_order)
 		end_passed_over(st, wire, side, msg->stream);
 	if (msg->end == OTR_END_STREAM) {

@@ -73,14 +73,14 @@ static void ask_policy(struct otr_flow *fl)
 {
 	const struct otr_proto_ops *proto = fl->proto;
 
-	if (proto->capture == fl->capture && proto->head_bytes == fl->head_bytes)
+	if (proto->capture == fl->capture && proto->head_bytes == fl->head_bytes &&
+	    !proto->answer_bytes)
 		return;
 	if (fl->layer == OTR_LAYER_LIB)
 		return; /* a policy is for the bytes of a connection, which are muted */
 	fl->capture = proto->capture;
 	fl->head_bytes = proto->head_bytes;
-	otr_conn_policy(fl->conn, fl->layer, OTR_DIR_IN, proto->capture, proto->head_bytes);
-	otr_conn_policy(fl->conn, fl->layer, OTR_DIR_OUT, proto->capture, proto->head_bytes);
+	otr_flow_ask(fl);
 }
 
 bool otr_flow_take(struct otr_flow *fl, const struct otr_proto_ops *proto)

@@ -81,6 +81,24 @@ static inline struct otr_dir_state *otr_dir_state_other(struct otr_flow *fl,
 	return &fl->dirs[!ds->dir];
 }
 
+/* How the source copies a direction: OTR_CAPTURE_HEAD or .. */
+static inline enum otr_capture otr_dir_state_capture(const struct otr_flow *fl,
+						     const struct otr_dir_state *ds)
+{
+	bool by_run = fl->proto->answer_bytes && fl->knows_asker && ds->dir != fl->asker;
+
+	return by_run ? OTR_CAPTURE_HEAD : fl->proto->capture;
+}
+
+/* .. and how many bytes of a run or of a call. */
+static inline uint32_t otr_dir_state_head_bytes(const struct otr_flow *fl,
+						const struct otr_dir_state *ds)
+{
+	bool by_run = fl->proto->answer_bytes && fl->knows_asker && ds->dir != fl->asker;
+
+	return by_run ? fl->proto->answer_bytes : fl->proto->head_bytes;
+}
+
 /* Do the answers not say what they answer? Then each answers the oldest request. */
 static inline bool otr_flow_pairs_in_turn(const struct otr_flow *fl)
 {

@@ -59,6 +59,15 @@ void otr_dir_state_mark(struct otr_dir_state *ds)
 	ds->begin.pos = ds->hs.at;
 }
 
+/* See message.h. */
+void otr_flow_ask(struct otr_flow *fl)
+{
+	for (int dir = 0; dir < 2; dir++)
+		otr_conn_policy(fl->conn, fl->layer, (enum otr_dir)dir,
+				otr_dir_state_capture(fl, &fl->dirs[dir]),
+				otr_dir_state_head_bytes(fl, &fl->dirs[dir]));
+}
+
 /* A request shows which direction asks, whatever was assumed; a response only where nothing was. */
 static void learn_asker(struct otr_flow *fl, enum otr_dir dir, bool sure)
 {
@@ -67,6 +76,8 @@ static void learn_asker(struct otr_flow *fl, enum otr_dir dir, bool sure)
 	fl->knows_asker = true;
 	fl->asker = dir;
 	otr_conn_role(fl->conn, dir == OTR_DIR_OUT ? OTR_ROLE_CLIENT : OTR_ROLE_SERVER);
+	if (fl->proto->answer_bytes && fl->layer != OTR_LAYER_LIB)
+		otr_flow_ask(fl);
 }
 
 static void count_message(struct otr_flow *fl, enum otr_dir dir, const struct otr_msg *msg)

@@ -11,6 +11,9 @@ struct otr_dir_state;
 struct otr_flow;
 struct otr_msg;
 
+/* Asks the source to copy both directions as the protocol wants. */
+void otr_flow_ask(struct otr_flow *fl);
+
 /* Keeps where the message that is being read begins, as its segment may be spent before it is
  * emitted. */
 void otr_dir_state_mark(struct otr_dir_state *ds);

@@ -196,7 +196,8 @@ static bool knows_last(struct otr_flow *fl, struct otr_dir_state *ds)
 
 static bool is_after_loss(const struct otr_flow *fl, const struct otr_dir_state *ds, uint64_t to)
 {
-	return otr_half_stream_is_after_loss(&ds->hs, to, fl->proto->capture == OTR_CAPTURE_CALLS);
+	return otr_half_stream_is_after_loss(&ds->hs, to,
+					     otr_dir_state_capture(fl, ds) == OTR_CAPTURE_CALLS);
 }
 
 static void jump(struct otr_flow *fl, struct otr_dir_state *ds, uint64_t to, bool after_loss)
@@ -385,16 +386,22 @@ static inline bool step(struct otr_flow *fl, struct otr_dir_state *ds)
 	return parse_one(fl, ds, in, follow);
 }
 
+static bool is_beyond_copied(const struct otr_flow *fl, const struct otr_dir_state *ds)
+{
+	uint64_t copied = ds->hs.run_pos + otr_dir_state_head_bytes(fl, ds);
+
+	return ds->open && ds->end == OTR_END_HERE ? ds->open_end > copied
+						   : ds->hs.moved_end >= copied;
+}
+
 /* Asks for reports on a run that the source does not copy to its end, if that end is needed. */
 static void watch_if_long(struct otr_flow *fl, struct otr_dir_state *ds)
 {
-	uint64_t copied = ds->hs.run_pos + fl->proto->head_bytes;
-	bool beyond = ds->open && ds->end == OTR_END_HERE ? ds->open_end > copied
-							  : ds->hs.moved_end >= copied;
+	bool want = (ds->open || ds->begun) && otr_dir_state_capture(fl, ds) == OTR_CAPTURE_HEAD &&
+		    is_beyond_copied(fl, ds);
 
-	otr_dir_state_watch(fl, ds,
-			    (ds->open || ds->begun) && beyond &&
-				    fl->proto->capture == OTR_CAPTURE_HEAD);
+	if (want != ds->watching)
+		otr_dir_state_watch(fl, ds, want);
 }
 
 /* The direction to read next, after `ds`; `stuck`: it cannot be read on. NULL: neither. */

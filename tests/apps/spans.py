@@ -4,7 +4,7 @@
 
 `P` is a list of the spans of processes that `run` started, `F` of connections that failed (many
 a test waits so for a server), `S` of all others: .service .name
-.kind (client, server, internal) .attr .parent .span .trace .state .low .start .end (seconds) .error
+.kind (client, server, internal, producer, consumer) .attr .parent .span .trace .state .low .start .end (seconds) .error
 .evidence .pid; `C`, `V` its clients and servers.
 `parent(s)` is the span it names, or None. Prints the spans when an expression is false.
 """

@@ -94,6 +94,8 @@ void otr_laws_describe_msg(struct otr_laws_describe *ld, const struct otr_proto_
 			   enum otr_dir dir, const struct otr_msg *msg)
 {
 	(void)dir;
+	if (msg->kind == OTR_MSG_RESPONSE && proto->learn)
+		proto->learn(&ld->memory, msg);
 	if (msg->kind != OTR_MSG_RESPONSE) {
 		copy(ld, msg);
 		describe(ld, proto, OTR_ROLE_CLIENT, NULL);

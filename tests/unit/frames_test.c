@@ -139,6 +139,14 @@ static void openings(void **state)
 	assert_int_equal(otr_opening_of((const uint8_t *)"\x10\x9a\1\0\4MQT"), OTR_OPENING_MQTT);
 	assert_int_equal(otr_opening_of((const uint8_t *)"\x10\x1a\0\6MQIs"), OTR_OPENING_MQTT);
 	assert_int_equal(otr_opening_of((const uint8_t *)"*3\r\n:1\r\n"), OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\0;\0\x12\0\3"), OTR_OPENING_KAFKA);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\1\5\0\3\0\1"), OTR_OPENING_KAFKA);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\0T\0\3\0\0"), OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\0\0\0T\0\3\0\2"), OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\x38\1\0\0\7\0\0\0"),
+			 OTR_OPENING_MONGODB);
+	assert_int_equal(otr_opening_of((const uint8_t *)"R\0\0\0\x08\0\0\0"), OTR_OPENING_OTHER);
+	assert_int_equal(otr_opening_of((const uint8_t *)"\x4a\0\0\0\n5.7"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"PRI * HX"), OTR_OPENING_OTHER);
 	assert_int_equal(otr_opening_of((const uint8_t *)"GET / HT"), OTR_OPENING_OTHER);
 }

@@ -49,7 +49,8 @@ static void attributes(struct otr_span_builder *sb, const struct make *m)
 	if (m->error && m->db)
 		otr_sb_string(sb, OTR_KEY_DB_RESPONSE_STATUS_CODE, otr_slice_str(m->error));
 	for (int i = 0; i < m->links; i++)
-		otr_sb_link(sb, &(struct otr_link){.span_id = {(uint8_t)(i + 1)}});
+		otr_sb_link(sb, &(struct otr_link){.span_id = {(uint8_t)(i + 1)},
+						   .evidence = OTR_EVIDENCE_STRAND});
 }
 
 struct otr_span *make_span(uint32_t trace, const struct make *m)

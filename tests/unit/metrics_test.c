@@ -239,6 +239,21 @@ static void a_share_is_scaled(void **state)
 	    "connection_type=\"database\"} 7\n");
 }
 
+/* A broker is a node, whoever of the client and its program put a context into the message. */
+static void a_broker_is_a_node(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		span(1, i ? OTR_SPAN_PRODUCER : OTR_SPAN_CLIENT, (uint8_t)(i + 1), 0);
+		otr_sb_string(&sb, OTR_KEY_MESSAGING_SYSTEM, OTR_SLICE("kafka"));
+		otr_sb_string(&sb, OTR_KEY_SERVER_ADDRESS, OTR_SLICE("broker1"));
+		add(S);
+	}
+	read_page(20 * S);
+	has("traces_service_graph_request_total{client=\"shop\",server=\"broker1\","
+	    "connection_type=\"messaging_system\"} 2\n");
+}
+
 static void what_exceeds_the_limit_is_counted_in_one(void **state)
 {
 	char name[16];
@@ -402,6 +417,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_longest_page_is_written, begin, end),
 		cmocka_unit_test_setup_teardown(a_call_of_grpc_is_one_of_rpc, begin, end),
 		cmocka_unit_test_setup_teardown(a_share_is_scaled, begin, end),
+		cmocka_unit_test_setup_teardown(a_broker_is_a_node, begin, end),
 		cmocka_unit_test_setup_teardown(what_exceeds_the_limit_is_counted_in_one, begin,
 						end),
 		cmocka_unit_test_setup_teardown(the_two_spans_of_a_call_are_an_edge, begin, end),

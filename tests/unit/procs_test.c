@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/base/own.h"
+#include "agent/resource/procfs.h"
 #include "agent/resource/resource.h"
 #include "agent/resource/uuid5.h"
 #include "bpf/event.h"
@@ -312,11 +313,30 @@ static void reads_this_process(void **state)
 	assert_int_equal(otr_resource_read(0x7fffffff, now_ns, take, NULL), -3);
 }
 
+/* A class path is no name of a program. */
+static void programs_are_known_by_their_names(void **state)
+{
+	static const char broker[] = "java\0-Xmx1g\0-cp\0/opt/kafka/libs/a.jar:b.jar\0kafka.Kafka\0"
+				     "server.properties\0";
+	static const char script[] = "/usr/bin/python3\0-u\0/srv/shop.py\0kafka.Kafka\0";
+
+	(void)state;
+	assert_true(otr_procfs_names("/usr/bin/java", broker, sizeof(broker), "kafka.Kafka"));
+	assert_true(otr_procfs_names("/usr/bin/java", broker, sizeof(broker), "java"));
+	assert_false(otr_procfs_names("/usr/bin/java", broker, sizeof(broker), "a.jar:b.jar"));
+	assert_false(
+		otr_procfs_names("/usr/bin/java", broker, sizeof(broker), "server.properties"));
+	assert_true(otr_procfs_names("/usr/bin/python3.11", script, sizeof(script), "shop.py"));
+	assert_false(
+		otr_procfs_names("/usr/bin/python3.11", script, sizeof(script), "kafka.Kafka"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(forked_workers_are_their_parents_service, fresh,
 						drop),
+		cmocka_unit_test(programs_are_known_by_their_names),
 		cmocka_unit_test_setup_teardown(a_given_name_stays_with_the_process, fresh, drop),
 		cmocka_unit_test_setup_teardown(titles_do_not_rename, fresh, drop),
 		cmocka_unit_test_setup_teardown(unknown_ones_have_a_name_too, fresh, drop),

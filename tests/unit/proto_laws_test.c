@@ -118,7 +118,6 @@ static void each_is_sniffed_by_its_own(void **state)
 static void others_are_not_sniffed(void **state)
 {
 	const struct otr_slice heads[] = {
-		OTR_SLICE("\0\0\0\x1a\0\3\0\x9\0\0\0\1\0\4demo\0"), /* Kafka */
 		OTR_SLICE("*1\r\n$4\r\nnope\r\n"),
 		OTR_SLICE("\0\0\0\4\0\0\0\0\0\0\0\x10\0\0\0\1zzzz"), /* lengths of 32 bits */
 		OTR_SLICE("PING\r\n"),				     /* NATS */
