@@ -44,9 +44,8 @@ names='sorted(s.name for s in S)'
 			'not any(s.error or s.links for s in S)'
 		no_secret
 	done
-	for source in '' --no-bpf --no-shim; do
-		opts=()
-		[ -z "$source" ] || opts=("$source")
+	for source in --no-bpf --no-shim; do
+		opts=("$source")
 		client "$NATSC" simple
 		spans "$names == ['process orders'] * 3 + ['send orders'] * 3"
 		no_secret
