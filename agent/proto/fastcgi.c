@@ -148,9 +148,9 @@ static enum otr_parse front(struct fastcgi *fc, struct otr_slice in, unsigned in
 	if (rec.type == BEGIN_REQUEST && in.len < BEGIN_SIZE && !flags)
 		return OTR_PARSE_MORE;
 	if (rec.type == BEGIN_REQUEST && is_begin(in)) {
-		if (!fc->in_body)
+		if (!fc->in_body && !fc->answered)
 			return take_head(fc, in, flags, used, msg);
-		fc->ended = true; /* two requests at once */
+		fc->ended = true; /* two requests at once: an answer to one may go on */
 		return OTR_PARSE_BAD;
 	}
 	if (rec.type == BEGIN_REQUEST || (rec.type == PARAMS && fc->in_body))
@@ -380,8 +380,12 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 	bool answers = fc->client == 1 + !dir;
 	size_t i = 0;
 
-	if (!answers)
+	if (!answers) {
 		fc->in_body = false;
+	} else if (fc->answered || fc->in_fields) { /* what comes is the rest of an answer */
+		fc->answered = fc->in_fields = false;
+		fc->headless = true;
+	}
 	while (i < in.len && !(answers ? chains(otr_slice_sub(in, i, in.len))
 				       : may_be_begin(otr_slice_sub(in, i, in.len))))
 		i++;
