@@ -46,6 +46,7 @@ struct fastcgi {
 	bool open;	 /* a request was read whose END_REQUEST was not */
 	bool answered;	 /* its fields were read */
 	bool headless;	 /* the fields of its answer were lost */
+	bool goes_on;	 /* the end of the answer before it was not seen */
 	bool in_fields;	 /* some of them were read */
 	bool is_split;	 /* one of them goes on in the next record, and was not read */
 	bool moved;	 /* they have a Location */
@@ -98,6 +99,7 @@ static enum otr_parse emit_request(struct fastcgi *fc, struct otr_fastcgi_params
 				   bool whole, struct otr_msg *msg)
 {
 	fc->open = true;
+	fc->goes_on = fc->answered || fc->in_fields;
 	fc->answered = fc->headless = fc->in_fields = fc->moved = fc->is_split = false;
 	fc->status = 0;
 	fc->in_body = whole;
@@ -148,9 +150,9 @@ static enum otr_parse front(struct fastcgi *fc, struct otr_slice in, unsigned in
 	if (rec.type == BEGIN_REQUEST && in.len < BEGIN_SIZE && !flags)
 		return OTR_PARSE_MORE;
 	if (rec.type == BEGIN_REQUEST && is_begin(in)) {
-		if (!fc->in_body && !fc->answered)
+		if (!fc->in_body)
 			return take_head(fc, in, flags, used, msg);
-		fc->ended = true; /* two requests at once: an answer to one may go on */
+		fc->ended = true; /* two requests at once */
 		return OTR_PARSE_BAD;
 	}
 	if (rec.type == BEGIN_REQUEST || (rec.type == PARAMS && fc->in_body))
@@ -296,7 +298,8 @@ static enum otr_parse back(struct fastcgi *fc, struct otr_slice in, unsigned int
 {
 	struct record rec;
 
-	if (!read_record(&rec, in) || (fc->open && rec.id && rec.id != fc->id))
+	fc->ended |= fc->goes_on; /* two requests at once; of a lost end resync() tells */
+	if (fc->ended || !read_record(&rec, in) || (fc->open && rec.id && rec.id != fc->id))
 		return OTR_PARSE_BAD;
 	switch (rec.type) {
 	case STDOUT:
@@ -382,6 +385,8 @@ static size_t resync(void *state, enum otr_dir dir, struct otr_slice in)
 
 	if (!answers) {
 		fc->in_body = false;
+	} else if (fc->goes_on) { /* it ended with its run */
+		fc->goes_on = false;
 	} else if (fc->answered || fc->in_fields) { /* what comes is the rest of an answer */
 		fc->answered = fc->in_fields = false;
 		fc->headless = true;
