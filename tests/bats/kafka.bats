@@ -98,7 +98,10 @@ are_simple() { # GROUP
 		spans "[s.name for s in $order if s.attr['messaging.operation.type'] == 'send'] == ['send $topic'] * 6" \
 			"{s.name for s in S} == {'send $topic', 'poll $topic'}" \
 			"[int(s.attr['messaging.kafka.offset']) for s in $order[:6]] == list(range(6))" \
-			'not any(s.error or "otrace.cut" in s.attr for s in S)'
+			'not any(s.error for s in S)'
+		# A client that is quicker than the agent may fill the ring with a large answer, before
+		# the agent says that its head is enough: that is said, and the span is marked.
+		grep -q '^lost .*(ring)' "$dir/text" || spans 'not any("otrace.cut" in s.attr for s in S)'
 	done
 }
 
