@@ -90,6 +90,13 @@ layers() { # no include goes upward or round in a circle: scripts/layers.txt
 	true
 }
 
+# A commit of all that lies about may bring what a build or a test has left.
+top_level() {
+	files | cut -d / -f 1 | sort -u |
+		grep -vxE '\..*|LICENSE|Makefile|README\.md|agent|bpf|deploy|docs|exporters|preload|scripts|tests'
+	files '*.o' '*.so' '*.a' '*.skel.h'
+}
+
 check "sources as clang-format lays them out" formatted
 check "functions and files within their budgets" sizes
 check "shell scripts" shell
@@ -98,6 +105,7 @@ check "nothing refers to what is outside" alone
 check "no table without a keyed hash" keyed
 check "no include goes upward or round" layers
 check "licences" licences
+check "nothing built, and nothing new at the top" top_level
 check "every folder says what it is for, in 20 lines" readmes
 echo "1..$n"
 exit $bad
