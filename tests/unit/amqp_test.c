@@ -3,6 +3,8 @@
 
 #include "tests/unit/amqp_wire.h"
 
+#include <stdlib.h>
+
 #include "agent/proto/blank.h"
 #include "agent/proto/side.h"
 #include "agent/span/span_builder.h"
@@ -248,6 +250,7 @@ static void logins_are_blanked(void **unused)
 		char bytes[sizeof(struct otr_ev_data) + 256];
 	} slot;
 	size_t from = begin_frame(1, 0);
+	void *rows;
 
 	(void)unused;
 	number(10u << 16 | 11, 4);
@@ -259,12 +262,16 @@ static void logins_are_blanked(void **unused)
 	text("en_US");
 	end_frame(from);
 	for (uint32_t cap = 0; cap <= wire.len; cap++) {
+		rows = calloc(1, otr_amqp_blank.state_size);
 		memset(&slot, 0, sizeof(slot));
 		slot.data.hdr.kind = OTR_EV_DATA;
+		slot.data.hdr.conn = 7;
 		slot.data.cap = cap;
+		slot.data.moved = cap;
 		memcpy(slot.data.data, wire.bytes, cap);
-		if (otr_amqp_blank.concerns(NULL, &slot.data.hdr))
-			otr_amqp_blank.blank(NULL, &slot.data.hdr);
+		if (otr_amqp_blank.concerns(rows, &slot.data.hdr))
+			otr_amqp_blank.blank(rows, &slot.data.hdr);
+		free(rows);
 		assert_null(memmem(slot.data.data, cap, "SEC", 3));
 	}
 	assert_non_null(memmem(slot.data.data, wire.len, "KEEP", 4));
@@ -273,7 +280,9 @@ static void logins_are_blanked(void **unused)
 	publish(1, "SECRET", "jobs");
 	memcpy(slot.data.data, wire.bytes, wire.len);
 	slot.data.cap = (uint32_t)wire.len;
-	assert_false(otr_amqp_blank.concerns(NULL, &slot.data.hdr));
+	rows = calloc(1, otr_amqp_blank.state_size);
+	assert_false(otr_amqp_blank.concerns(rows, &slot.data.hdr));
+	free(rows);
 }
 
 int main(void)

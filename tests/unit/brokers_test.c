@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "agent/base/own.h"
+#include "agent/proto/amqp.h"
 #include "agent/proto/blank.h"
 #include "agent/proto/memory.h"
 #include "agent/proto/mqtt.h"
@@ -342,6 +343,11 @@ static void logins_are_blanked(void **state)
 	blanks(&otr_mqtt_blank,
 	       OTR_SLICE("\x10\x1f\0\4MQTT\4\xc2\0\x3c\0\3cli\0\6SECRET\0\6SECRET\x30\6\0\4KEEP"),
 	       1);
+	blanks(&otr_amqp_blank,
+	       OTR_SLICE("AMQP\0\0\x09\x01\1\0\0\0\0\0\x26\0\x0a\0\x0b\0\0\0\0\5PLAIN\0\0\0\x0e\0SE"
+			 "CRET"
+			 "\0SECRET\5en_US\xce\1\0\0\0\0\0\x0b\0\x0a\0\x28\4KEEP\0\0\xce"),
+	       8);
 	blanks(&otr_mqtt_blank,
 	       OTR_SLICE("\x10\x18\0\6MQIsdp\3\xc2\0\x3c\0\2ab\0\6SECRET\x30\6\0\4KEEP"), 1);
 }
