@@ -60,11 +60,25 @@ void *otr_blank_begin(void *rows, size_t size, const struct otr_ev_data *ev, uin
 	return row;
 }
 
-void otr_blank_forget(void *rows, size_t size, uint64_t conn)
+static void forget(void *rows, size_t size, uint64_t conn)
 {
 	for (size_t i = 0; i < OTR_BLANK_ROWS; i++)
 		if (row_at(rows, size, i)->conn == conn)
 			row_at(rows, size, i)->conn = 0;
+}
+
+bool otr_blank_concerns(void *rows, size_t size, const struct otr_event *ev, bool begins)
+{
+	const struct otr_ev_data *data = (const void *)ev;
+	const struct otr_ev_run *run = (const void *)ev;
+
+	if (ev->kind == OTR_EV_DATA)
+		return begins || otr_blank_find(rows, size, ev->conn, data->layer, data->dir);
+	if (ev->kind == OTR_EV_RUN)
+		return otr_blank_find(rows, size, ev->conn, run->layer, run->dir);
+	if (ev->kind == OTR_EV_CONN_CLOSE)
+		forget(rows, size, ev->conn);
+	return false;
 }
 
 void otr_blank_byte(struct otr_blank_row *row, uint8_t *byte, uint32_t pos)
@@ -75,12 +89,19 @@ void otr_blank_byte(struct otr_blank_row *row, uint8_t *byte, uint32_t pos)
 }
 
 /* A run ends 8 bytes after its tail begins. */
-void otr_blank_tail(const struct otr_blank_row *row, struct otr_ev_run *run)
+bool otr_blank_run(void *rows, size_t size, struct otr_event *ev)
 {
-	uint32_t tail = (uint32_t)(run->pos + run->bytes - sizeof(run->tail));
+	struct otr_ev_run *run = (void *)ev;
+	const struct otr_blank_row *row;
+	uint32_t tail;
 
+	if (ev->kind != OTR_EV_RUN)
+		return false;
+	row = otr_blank_find(rows, size, ev->conn, run->layer, run->dir);
+	tail = (uint32_t)(run->pos + run->bytes - sizeof(run->tail));
 	if (row && row->blanked && (int32_t)(tail - row->end) < 0)
 		memset(run->tail, 0, sizeof(run->tail));
+	return true;
 }
 
 static void drop_message(struct otr_blank_row *row)

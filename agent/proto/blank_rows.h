@@ -17,6 +17,7 @@
 
 struct otr_ev_data;
 struct otr_ev_run;
+struct otr_event;
 
 #define OTR_BLANK_ROWS 128 /* directions at once; then the oldest one is forgotten */
 
@@ -42,14 +43,15 @@ void *otr_blank_find(void *rows, size_t size, uint64_t conn, uint8_t layer, uint
 void *otr_blank_begin(void *rows, size_t size, const struct otr_ev_data *ev, uint8_t dir,
 		      bool server);
 
-/* Frees the rows of a connection that closes. */
-void otr_blank_forget(void *rows, size_t size, uint64_t conn);
+/* As concerns() of struct otr_blank_ops: is `ev` of a direction that is followed, or `begins` it one?
+ * Frees the rows of a connection that closes. */
+bool otr_blank_concerns(void *rows, size_t size, const struct otr_event *ev, bool begins);
 
 /* Blanks the byte at `pos`. */
 void otr_blank_byte(struct otr_blank_row *row, uint8_t *byte, uint32_t pos);
 
-/* Blanks the tail of a run where it holds a blanked byte. `row` may be NULL. */
-void otr_blank_tail(const struct otr_blank_row *row, struct otr_ev_run *run);
+/* Is `ev` the report of a run? Then its tail is blanked where it holds a blanked byte. */
+bool otr_blank_run(void *rows, size_t size, struct otr_event *ev);
 
 /* Before the bytes of `ev` are read: if bytes are missing before it, it begins with a message. */
 void otr_blank_catch_up(struct otr_blank_row *row, const struct otr_ev_data *ev);

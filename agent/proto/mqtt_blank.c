@@ -50,15 +50,9 @@ static bool concerns(void *state, const struct otr_event *ev)
 {
 	struct followed *my = state;
 	const struct otr_ev_data *data = (const void *)ev;
-	const struct otr_ev_run *run = (const void *)ev;
+	bool is_login_data = ev->kind == OTR_EV_DATA && (is_connect(data));
 
-	if (ev->kind == OTR_EV_DATA)
-		return is_connect(data) || row_of(my, ev->conn, data->layer, data->dir);
-	if (ev->kind == OTR_EV_RUN)
-		return row_of(my, ev->conn, run->layer, run->dir);
-	if (ev->kind == OTR_EV_CONN_CLOSE)
-		otr_blank_forget(my->rows, sizeof(my->rows[0]), ev->conn);
-	return false;
+	return otr_blank_concerns(my->rows, sizeof(my->rows[0]), ev, is_login_data);
 }
 
 static bool is_name(uint32_t at, __u8 byte)
@@ -128,14 +122,10 @@ static void blank(void *state, struct otr_event *hdr)
 {
 	struct followed *my = state;
 	struct otr_ev_data *ev = (void *)hdr;
-	struct otr_ev_run *run = (void *)hdr;
 	struct row *row;
 
-	if (hdr->kind == OTR_EV_RUN) {
-		row = row_of(my, hdr->conn, run->layer, run->dir);
-		otr_blank_tail(row ? &row->base : NULL, run);
+	if (otr_blank_run(my->rows, sizeof(my->rows[0]), hdr))
 		return;
-	}
 	row = row_of(my, hdr->conn, ev->layer, ev->dir);
 	if (!row && hdr->conn && is_connect(ev))
 		row = otr_blank_begin(my->rows, sizeof(my->rows[0]), ev, ev->dir, false);

@@ -112,16 +112,10 @@ static bool concerns(void *state, const struct otr_event *ev)
 {
 	struct followed *my = state;
 	const struct otr_ev_data *data = (const void *)ev;
-	const struct otr_ev_run *run = (const void *)ev;
+	bool is_login_data = ev->kind == OTR_EV_DATA && ((data->first && is_greeting(data)) ||
+							 is_login(data) || is_change(data));
 
-	if (ev->kind == OTR_EV_DATA)
-		return (data->first && is_greeting(data)) || is_login(data) || is_change(data) ||
-		       row_of(my, ev->conn, data->layer, data->dir);
-	if (ev->kind == OTR_EV_RUN)
-		return row_of(my, ev->conn, run->layer, run->dir);
-	if (ev->kind == OTR_EV_CONN_CLOSE)
-		otr_blank_forget(my->rows, sizeof(my->rows[0]), ev->conn);
-	return false;
+	return otr_blank_concerns(my->rows, sizeof(my->rows[0]), ev, is_login_data);
 }
 
 /* Goes on with the next field. */
@@ -301,14 +295,10 @@ static void blank(void *state, struct otr_event *hdr)
 {
 	struct followed *my = state;
 	struct otr_ev_data *ev = (void *)hdr;
-	struct otr_ev_run *run = (void *)hdr;
 	struct row *row;
 
-	if (hdr->kind == OTR_EV_RUN) {
-		row = row_of(my, hdr->conn, run->layer, run->dir);
-		otr_blank_tail(row ? &row->base : NULL, run);
+	if (otr_blank_run(my->rows, sizeof(my->rows[0]), hdr))
 		return;
-	}
 	row = row_of(my, hdr->conn, ev->layer, ev->dir);
 	if (!row && hdr->conn && (is_login(ev) || is_change(ev)))
 		row = follow(my, ev, false);

@@ -88,16 +88,10 @@ static bool concerns(void *state, const struct otr_event *ev)
 {
 	struct logins *all = state;
 	const struct otr_ev_data *data = (const void *)ev;
-	const struct otr_ev_run *run = (const void *)ev;
+	bool is_login_data = ev->kind == OTR_EV_DATA &&
+			     (is_startup(data) || is_cancel(data) || is_lone_secret(data));
 
-	if (ev->kind == OTR_EV_DATA)
-		return is_startup(data) || is_cancel(data) || is_lone_secret(data) ||
-		       row_of(all, ev->conn, data->layer, data->dir);
-	if (ev->kind == OTR_EV_RUN)
-		return row_of(all, ev->conn, run->layer, run->dir);
-	if (ev->kind == OTR_EV_CONN_CLOSE)
-		otr_blank_forget(all->rows, sizeof(all->rows[0]), ev->conn);
-	return false;
+	return otr_blank_concerns(all->rows, sizeof(all->rows[0]), ev, is_login_data);
 }
 
 static void blank_rest(struct logins *all, struct otr_ev_data *ev, uint32_t from)
@@ -188,14 +182,10 @@ static void blank(void *state, struct otr_event *hdr)
 {
 	struct logins *all = state;
 	struct otr_ev_data *ev = (void *)hdr;
-	struct otr_ev_run *run = (void *)hdr;
 	struct login *row;
 
-	if (hdr->kind == OTR_EV_RUN) {
-		row = row_of(all, hdr->conn, run->layer, run->dir);
-		otr_blank_tail(row ? &row->base : NULL, run);
+	if (otr_blank_run(all->rows, sizeof(all->rows[0]), hdr))
 		return;
-	}
 	row = row_of(all, hdr->conn, ev->layer, ev->dir);
 	if (is_startup(ev))
 		begin(all, ev);
